@@ -6,10 +6,8 @@
 #include "core/cpu.h"
 
 static const char *const names[GLM_ISA_COUNT] = {
-    [GLM_ISA_SCALAR] = "scalar",
-    [GLM_ISA_AVX2] = "avx2",
-    [GLM_ISA_AVX512] = "avx512",
-    [GLM_ISA_NEON] = "neon",
+    [GLM_ISA_SCALAR] = "scalar",         [GLM_ISA_AVX2] = "avx2", [GLM_ISA_AVX512] = "avx512",
+    [GLM_ISA_AVX512VNNI] = "avx512vnni", [GLM_ISA_NEON] = "neon",
 };
 
 static void init_scalar(glm_kernels *k)
@@ -39,16 +37,19 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
 {
     k->isa = isa;
     init_scalar(k);
-    if (isa == GLM_ISA_AVX2 || isa == GLM_ISA_AVX512)
+    if (isa >= GLM_ISA_AVX2 && isa <= GLM_ISA_AVX512VNNI)
         init_avx2(k);
-    if (isa == GLM_ISA_AVX512)
+    if (isa >= GLM_ISA_AVX512 && isa <= GLM_ISA_AVX512VNNI)
         init_avx512(k);
 }
 
 glm_isa glm_kernels_best_isa(void)
 {
     glm_cpu cpu = glm_cpu_detect();
-    return cpu.has_avx512 ? GLM_ISA_AVX512 : cpu.has_avx2 ? GLM_ISA_AVX2 : GLM_ISA_SCALAR;
+    return cpu.has_avx512vnni ? GLM_ISA_AVX512VNNI
+           : cpu.has_avx512   ? GLM_ISA_AVX512
+           : cpu.has_avx2     ? GLM_ISA_AVX2
+                              : GLM_ISA_SCALAR;
 }
 
 #elif defined __aarch64__
@@ -106,5 +107,6 @@ bool glm_isa_parse(const char *name, glm_isa *out)
 bool glm_isa_is_usable(glm_isa isa)
 {
     glm_isa best = glm_kernels_best_isa();
-    return isa == GLM_ISA_SCALAR || isa == best || (isa == GLM_ISA_AVX2 && best == GLM_ISA_AVX512);
+    bool is_x86 = best >= GLM_ISA_AVX2 && best <= GLM_ISA_AVX512VNNI; /* each has those below it */
+    return isa == GLM_ISA_SCALAR || isa == best || (is_x86 && isa >= GLM_ISA_AVX2 && isa < best);
 }
