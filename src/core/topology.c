@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool read_text(const char *path, char *text, size_t size)
@@ -29,18 +30,42 @@ static unsigned core_of(unsigned cpu)
     return (unsigned)strtoul(text, NULL, 10);
 }
 
-/* Whole processors that cpu.max of the control group grants, or UINT32_MAX. */
-static uint32_t quota(void)
+/* Whole processors that one cpu.max grants ("max 100000", "150000 100000"), or UINT32_MAX. */
+static uint32_t quota_of(const char *path)
 {
     char text[64], *end;
-    if (!read_text("/sys/fs/cgroup/cpu.max", text, sizeof text) || text[0] == 'm')
+    if (!read_text(path, text, sizeof text) || text[0] == 'm')
         return UINT32_MAX;
     unsigned long long used = strtoull(text, &end, 10);
     unsigned long long period = strtoull(end, NULL, 10);
     if (!used || !period)
         return UINT32_MAX;
-    unsigned long long n = (used + period - 1) / period;
+    unsigned long long n = used / period + (used % period != 0);
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+/* The least that the control groups of this process (version 2) grant, from its own up to the root: each bounds
+ * those below it. */
+static uint32_t quota(void)
+{
+    char groups[4096], path[4096 + 64];
+    if (!read_text("/proc/self/cgroup", groups, sizeof groups))
+        return quota_of("/sys/fs/cgroup/cpu.max");
+    char *group = strncmp(groups, "0::/", 4) == 0 ? groups : strstr(groups, "\n0::/");
+    if (!group)
+        return UINT32_MAX;
+    group += group[0] == '\n' ? 4 : 3;
+    group[strcspn(group, "\n")] = '\0';
+    uint32_t least = UINT32_MAX;
+    for (;;) {
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
+        uint32_t granted = quota_of(path);
+        least = granted < least ? granted : least;
+        char *last = strrchr(group, '/');
+        if (!last)
+            return least;
+        *last = '\0';
+    }
 }
 
 uint32_t glm_topology_cores(void)
