@@ -56,10 +56,10 @@ ssize_t cli_read(int fd, void *data, size_t size)
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGINT);
     for (;;) {
-        sigprocmask(SIG_BLOCK, &interrupt, &before);
+        pthread_sigmask(SIG_BLOCK, &interrupt, &before);
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         int ready = cli_is_interrupted() ? 0 : ppoll(&wait, 1, NULL, &before);
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (cli_is_interrupted()) {
             errno = EINTR;
             return -1;
