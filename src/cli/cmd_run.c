@@ -10,6 +10,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/repl.h"
+#include "cli/request.h"
 #include "cli/tokens.h"
 #include "core/json_write.h"
 
@@ -151,7 +152,9 @@ static glm_status run_ids(cli_context *cli, cli_generator *g, cli_answer *answer
     return st;
 }
 
-static glm_status read_request(cli_context *cli, glm_chat_request **request, glm_error *err)
+/* The conversation to *request; what --request says of generation to *fields and *g. */
+static glm_status read_request(cli_context *cli, cli_generator *g, glm_chat_request **request,
+                               cli_request *fields, glm_error *err)
 {
     const cli_args *args = &cli->args;
     glm_str text = {0};
@@ -161,6 +164,11 @@ static glm_status read_request(cli_context *cli, glm_chat_request **request, glm
         st = cli_read_file(&text, path, REQUEST_MAX, err);
         if (st == GLM_OK)
             st = cli_request_read(request, &text, cli_input_name(path), err);
+        if (st == GLM_OK) {
+            st = cli_request_apply(fields, g, glm_str_text(&text), err);
+            if (st != GLM_OK)
+                st = glm_fail_context(err, st, "%s", cli_input_name(path));
+        }
     } else {
         st = glm_chat_request_create(request, err);
         const char *system = cli_text(args, OPT_SYSTEM);
@@ -197,10 +205,11 @@ static glm_status run_chat(cli_context *cli, cli_generator *g, bool is_conversat
     const glm_tokenizer *tokenizer = glm_model_tokenizer(g->engine->model);
     glm_chat *chat = NULL;
     glm_chat_request *request = NULL;
+    cli_request fields = {0};
     glm_str text = {0};
     glm_status st = cli_chat_create(&chat, tokenizer, err);
     if (st == GLM_OK)
-        st = read_request(cli, &request, err);
+        st = read_request(cli, g, &request, &fields, err);
     if (st != GLM_OK)
         goto done;
     for (size_t i = 0; glm_chat_request_note(request, i); i++)
@@ -220,6 +229,7 @@ static glm_status run_chat(cli_context *cli, cli_generator *g, bool is_conversat
         st = cli_generate_chat(g, chat, request, &options, false, answer, err);
 done:
     glm_str_deinit(&text);
+    cli_request_deinit(&fields);
     glm_chat_request_destroy(request);
     glm_chat_destroy(chat);
     return st;

@@ -41,17 +41,15 @@ static glm_status read_biases(cli_generator *g, glm_error *err)
     return GLM_OK;
 }
 
+/* Before the first draw: a seed that was not given is drawn, and told so that this run can be repeated. */
 static glm_status choose_seed(cli_generator *g, glm_error *err)
 {
-    if (cli_is_set(&g->cli->args, OPT_SEED)) {
-        g->sampler.seed = cli_count(&g->cli->args, OPT_SEED);
+    if (g->has_seed || g->sampler.temperature == 0)
         return GLM_OK;
-    }
-    if (g->sampler.temperature == 0)
-        return GLM_OK; /* nothing is drawn */
     if (getrandom(&g->sampler.seed, sizeof g->sampler.seed, 0) != sizeof g->sampler.seed)
         return glm_fail(err, GLM_EIO, "drawing a seed: %s", strerror(errno));
-    g->has_drawn_seed = true;
+    cli_note(g->cli, "--seed %llu", (unsigned long long)g->sampler.seed);
+    g->has_seed = true;
     return GLM_OK;
 }
 
@@ -76,8 +74,11 @@ static glm_status read_sampling(cli_generator *g, glm_error *err)
         p->frequency_penalty = cli_real(args, OPT_FREQUENCY_PENALTY);
     if (cli_flag(args, OPT_GREEDY))
         p->temperature = 0;
-    glm_status st = read_biases(g, err);
-    return st == GLM_OK ? choose_seed(g, err) : st;
+    if (cli_is_set(args, OPT_SEED)) {
+        p->seed = cli_count(args, OPT_SEED);
+        g->has_seed = true;
+    }
+    return read_biases(g, err);
 }
 
 glm_status cli_generator_init(cli_generator *g, cli_context *cli, cli_engine *engine,
@@ -258,11 +259,10 @@ static glm_status run_model(generation *gen, const int32_t *prompt, size_t n_pro
                         "the prompt: expected at most %u tokens of context, got %zu",
                         g->engine->engine_info.n_ctx, n_prompt);
     glm_status st = rewind_session(g, prompt, n_prompt, &shared, err);
+    if (st == GLM_OK)
+        st = choose_seed(g, err);
     if (st != GLM_OK)
         return st;
-    if (g->has_drawn_seed) /* so that this run can be repeated */
-        cli_note(g->cli, "--seed %llu", (unsigned long long)g->sampler.seed);
-    g->has_drawn_seed = false;
     st = glm_generate(g->session, prompt + shared, n_prompt - shared, params, on_token, gen,
                       &gen->answer->result, err);
     end_reasoning(gen);

@@ -20,7 +20,7 @@ typedef struct cli_generator {
     glm_session *session;
     cli_ids held; /* the tokens the session holds */
     glm_sampler_params sampler;
-    bool has_drawn_seed; /* and not told it yet */
+    bool has_seed; /* given; else one is drawn and told when the first generation begins */
     glm_logit_bias *bias;
     uint32_t max_tokens; /* 0: until the context is full */
     const char *const *stops;
@@ -31,8 +31,7 @@ typedef struct cli_generator {
     bool is_silent; /* print nothing while generating (--json) */
 } cli_generator;
 
-/** Read the options into *g and open the session; a seed that was not given is drawn, and told
- * when the first generation begins. */
+/** Read the options into *g and open the session. */
 GLM_MUST_CHECK glm_status cli_generator_init(cli_generator *g, cli_context *cli, cli_engine *engine,
                                              glm_error *err);
 void cli_generator_deinit(cli_generator *g);

@@ -87,7 +87,8 @@ const cli_option cli_options[N_OPTIONS] = {
     [OPT_IDS] = {.name = "ids", .kind = KIND_IDS, .argument = "LIST", .commands = IN(RUN) | IN(SCORE),
         .help = "Token ids separated by commas, blanks or newlines, or @FILE with the same; nothing is added."},
     [OPT_REQUEST] = {.name = "request", .kind = KIND_FILE, .argument = "FILE", .commands = IN(RUN),
-        .help = "A chat request in JSON: messages, tools and switches; - is standard input."},
+        .help = "A chat request in JSON: messages, tools, switches, sampling and limits (options beat it); - is "
+            "standard input."},
     [OPT_TOOLS] = {.name = "tools", .kind = KIND_FILE, .argument = "FILE", .commands = IN(RUN) | IN(PARSE),
         .help = "The tools the model may call: a JSON list as in a chat request."},
     [OPT_MAX_TOKENS] = {.name = "max-tokens", .letter = 'n', .kind = KIND_COUNT, .argument = "N", .min = 1,

@@ -130,6 +130,65 @@ class Run(Case):
         raw = self.json("run", NANO52, "--greedy", "-n", "6", "--json", "--raw", "-p", "Hello")
         self.assertEqual(raw["usage"]["prompt_tokens"], len(self.succeeds("tokenize", NANO52, "--text", "Hello").split()))
 
+    def test_request_fields_are_those_of_the_options(self):
+        """Whatever a request says of generation does what the option of the same meaning does."""
+        end = int(self.succeeds("tokenize", NANO52, "--text", "</think>"))
+        bans = {str(i): -100 for i in range(348, 384) if i != end}
+        biases = ",".join(f"{k}={v}" for k, v in bans.items())
+
+        def run(fields, *options):
+            request = {"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": False, **fields}
+            value = self.json("run", NANO52, "--request", "-", "--json", "--quiet", *options, input=json.dumps(request))
+            return value["ids"], value["text"], value["finish_reason"]
+
+        greedy = run({"temperature": 0, "max_tokens": 30, "logit_bias": bans})
+        self.assertEqual(len(greedy[0]), 30)
+        stop = greedy[1][9:12]
+        base = ("--seed", "7", "-n", "30")
+        for fields, options in [
+                ({"temperature": 0, "max_tokens": 9}, ("--greedy", "-n", "9")),
+                ({"do_sample": False, "max_tokens": 9}, ("--greedy", "-n", "9")),
+                ({"temperature": 0, "max_tokens": 7, "max_completion_tokens": 5}, ("--greedy", "-n", "5")),
+                ({"seed": 7, "max_tokens": 30}, base),
+                ({"seed": -1, "max_tokens": 30}, ("--seed", str(2**64 - 1), "-n", "30")),
+                ({"seed": 7, "max_tokens": 30, "temperature": 1.7}, (*base, "--temp", "1.7")),
+                ({"seed": 7, "max_tokens": 30, "top_p": 0.3}, (*base, "--top-p", "0.3")),
+                ({"seed": 7, "max_tokens": 30, "top_k": 3}, (*base, "--top-k", "3")),
+                ({"seed": 7, "max_tokens": 30, "top_k": -1}, base),
+                ({"seed": 7, "max_tokens": 30, "min_p": 0.6}, (*base, "--min-p", "0.6")),
+                ({"seed": 7, "max_tokens": 30, "presence_penalty": 2}, (*base, "--presence-penalty", "2")),
+                ({"seed": 7, "max_tokens": 30, "frequency_penalty": -2}, (*base, "--frequency-penalty", "-2")),
+                ({"seed": 7, "max_tokens": 30, "repetition_penalty": 5}, (*base, "--repeat-penalty", "5")),
+                ({"seed": 7, "max_tokens": 30, "logit_bias": bans}, (*base, "--logit-bias", biases)),
+                ({"temperature": 0, "max_tokens": 30, "logit_bias": bans, "stop": stop},
+                 ("--greedy", "-n", "30", "--logit-bias", biases, "--stop", stop)),
+                ({"temperature": 0, "max_tokens": 30, "logit_bias": bans, "stop": ["no such", stop]},
+                 ("--greedy", "-n", "30", "--logit-bias", biases, "--stop", stop))]:
+            self.assertEqual(run(fields), run({}, *options), fields)
+            if not set(fields) <= {"seed", "max_tokens", "top_k"} or fields.get("top_k") == 3:
+                self.assertNotEqual(run(fields), run({"seed": 7, "max_tokens": 30}), fields)
+        # An option beats the request.
+        self.assertEqual(run({"temperature": 0, "max_tokens": 9, "seed": 3}, *base, "--temp", "1.7"),
+                         run({}, *base, "--temp", "1.7"))
+        for budget in ({"thinking_token_budget": 3}, {"thinking_budget_tokens": 3}, {"reasoning": {"max_tokens": 3}},
+                       {"thinking": {"type": "enabled", "budget_tokens": 3}}):
+            ids = run({"enable_thinking": True, "temperature": 0, "max_tokens": 12, "logit_bias": {str(end): -100}, **budget})[0]
+            self.assertEqual(ids.index(end), 3, budget)
+
+    def test_request_fields_that_are_refused(self):
+        for fields, says in [({"temperature": 3}, "temperature: expected a number from 0 to 2"),
+                             ({"temperature": "1"}, "temperature"), ({"top_p": 1.5}, "top_p"), ({"top_k": -2}, "top_k"),
+                             ({"min_p": -1}, "min_p"), ({"max_tokens": 0}, "max_tokens"), ({"max_tokens": 1.5}, "max_tokens"),
+                             ({"seed": 1.5}, "seed"), ({"seed": 2**64}, "seed"), ({"presence_penalty": 3}, "presence_penalty"),
+                             ({"stop": ""}, "stop"), ({"stop": [1]}, "stop"), ({"stop": ["a"] * 17}, "stop"),
+                             ({"stop": "a\0b"}, "stop"), ({"logit_bias": {"384": 1}}, "logit_bias"),
+                             ({"logit_bias": {"1.0": 1}}, "logit_bias"), ({"logit_bias": {"1": 101}}, "logit_bias"),
+                             ({"logit_bias": []}, "logit_bias"), ({"do_sample": 1}, "do_sample"), ({"n": 2}, "n: expected 1"),
+                             ({"logprobs": True}, "logprobs"), ({"min_tokens": 4}, "min_tokens"),
+                             ({"thinking": {"budget_tokens": 0}}, "thinking.budget_tokens")]:
+            request = {"messages": [{"role": "user", "content": "Hello"}], **fields}
+            self.fails(3, "run", NANO52, "--request", self.write("r", json.dumps(request)), says="r: " + says)
+
     def test_text_is_that_of_json(self):
         args = ("run", NANO52, "-p", "Hello", "--greedy", "-n", "20", "--think", "off")
         text = glm(*args).stdout
