@@ -125,9 +125,15 @@ static glm_status bind_small(binder *b, glm_small *out, glm_tensor_use use, uint
     return GLM_OK;
 }
 
+/* What a stored value is multiplied by besides the scale of its block. */
+typedef struct scales {
+    const glm_tensor *blocks; /* F8_E4M3: one a block of 128 x 128; NULL: none */
+    const glm_tensor *whole;  /* one a matrix (of a stack of experts), or one for all; NULL: 1 */
+} scales;
+
 /* The scales of an F8_E4M3 tensor seen as `n_stack` matrices of rows x cols. */
-static glm_status bind_scale(binder *b, const glm_tensor *t, uint64_t n_stack, uint64_t rows,
-                             uint64_t cols, const glm_tensor **out)
+static glm_status bind_block_scales(binder *b, const glm_tensor *t, uint64_t n_stack, uint64_t rows,
+                                    uint64_t cols, const glm_tensor **out)
 {
     char name[NAME_BYTES + 16];
     snprintf(name, sizeof name, "%s_scale_inv", t->name);
@@ -150,8 +156,52 @@ static glm_status bind_scale(binder *b, const glm_tensor *t, uint64_t n_stack, u
     return GLM_OK;
 }
 
-/* Rows row0..row0+n_rows-1 of a matrix whose first row is at `data`. */
-static glm_mat slice(const glm_tensor *t, const glm_tensor *scale, uint64_t stack, uint32_t cols,
+/* The one-dimensional tensor X.scale that llama.cpp's converter writes beside X.weight: the second scale of NVFP4,
+ * one value, or one an expert. Absent is 1. */
+static glm_status bind_whole_scale(binder *b, const glm_tensor *t, uint64_t n,
+                                   const glm_tensor **out)
+{
+    static const char weight[] = ".weight";
+    char name[NAME_BYTES + 16];
+    size_t length = strlen(t->name);
+    size_t stem = length - (sizeof weight - 1);
+    if (!b->is_gguf || length < sizeof weight || strcmp(t->name + stem, weight) != 0)
+        return GLM_OK;
+    snprintf(name, sizeof name, "%.*s.scale", (int)stem, t->name);
+    const glm_tensor *s = glm_tensor_file_find(b->file, name);
+    if (!s)
+        return GLM_OK;
+    if (s->type != GLM_TYPE_F32)
+        return glm_fail(b->err, GLM_EUNSUPP, "tensor %s: type: expected F32, got %s", s->name,
+                        glm_type_name(s->type));
+    if (s->n_dims != 1 || s->dim[0] != n)
+        return wrong_shape(b, s, 1, &n);
+    for (uint64_t i = 0; i < n; i++) {
+        float value;
+        memcpy(&value, (const unsigned char *)s->data + i * sizeof value, sizeof value);
+        if (!isfinite(value))
+            return glm_fail(b->err, GLM_EFORMAT,
+                            "tensor %s: element %llu: expected a finite number, got %g", s->name,
+                            (unsigned long long)i, (double)value);
+    }
+    b->w->used[glm_tensor_file_index(b->file, s)] = GLM_USE_SCALE;
+    *out = s;
+    return GLM_OK;
+}
+
+/* All scales of a tensor seen as `n_stack` matrices (0: as one that is no stack) of rows x cols. */
+static glm_status bind_scales(binder *b, const glm_tensor *t, uint64_t n_stack, uint64_t rows,
+                              uint64_t cols, scales *out)
+{
+    *out = (scales){0};
+    glm_status st = bind_whole_scale(b, t, n_stack ? n_stack : 1, &out->whole);
+    if (st == GLM_OK && t->type == GLM_TYPE_F8_E4M3)
+        st = bind_block_scales(b, t, n_stack, rows, cols, &out->blocks);
+    return st;
+}
+
+/* Rows row0..row0+n_rows-1 of matrix `stack`, which has stack_rows rows. */
+static glm_mat slice(const glm_tensor *t, const scales *scale, uint64_t stack, uint32_t cols,
                      uint64_t stack_rows, uint32_t row0, uint32_t n_rows)
 {
     uint64_t row_bytes = 0;
@@ -164,12 +214,17 @@ static glm_mat slice(const glm_tensor *t, const glm_tensor *scale, uint64_t stac
         .data = (const unsigned char *)t->data + (stack * stack_rows + row0) * row_bytes,
         .tensor_scale = 1.0F,
     };
-    if (scale) {
+    if (scale->blocks) {
         m.scale_stride = (cols + SCALE_BLOCK - 1) / SCALE_BLOCK;
         uint64_t blocks = (stack_rows + SCALE_BLOCK - 1) / SCALE_BLOCK * m.scale_stride;
-        m.scale = (const unsigned char *)scale->data + stack * blocks * sizeof(float);
+        m.scale = (const unsigned char *)scale->blocks->data + stack * blocks * sizeof(float);
         m.scale_row0 = row0;
     }
+    if (scale->whole)
+        memcpy(&m.tensor_scale,
+               (const unsigned char *)scale->whole->data +
+                   (scale->whole->dim[0] == 1 ? 0 : stack) * sizeof(float),
+               sizeof m.tensor_scale);
     return m;
 }
 
@@ -177,12 +232,13 @@ static glm_status bind_mat(binder *b, glm_mat *out, glm_tensor_use use, uint32_t
                            uint32_t cols)
 {
     const uint64_t dim[2] = {rows, cols};
-    const glm_tensor *t, *scale = NULL;
+    const glm_tensor *t;
+    scales scale;
     glm_status st = bind_tensor(b, &t, use, 2, dim);
-    if (st == GLM_OK && t->type == GLM_TYPE_F8_E4M3)
-        st = bind_scale(b, t, 0, rows, cols, &scale);
     if (st == GLM_OK)
-        *out = slice(t, scale, 0, cols, rows, 0, rows);
+        st = bind_scales(b, t, 0, rows, cols, &scale);
+    if (st == GLM_OK)
+        *out = slice(t, &scale, 0, cols, rows, 0, rows);
     return st;
 }
 
@@ -216,16 +272,17 @@ static glm_status bind_kv_b_whole(binder *b, glm_layer_weights *l)
     const glm_config *c = b->c;
     const uint32_t rows = c->d_nope + c->d_v;
     const uint64_t dim[2] = {(uint64_t)c->n_heads * rows, c->kv_rank};
-    const glm_tensor *t, *scale = NULL;
+    const glm_tensor *t;
+    scales scale;
     glm_status st = bind_tensor(b, &t, GLM_USE_ATTENTION, 2, dim);
-    if (st == GLM_OK && t->type == GLM_TYPE_F8_E4M3)
-        st = bind_scale(b, t, 0, dim[0], dim[1], &scale);
+    if (st == GLM_OK)
+        st = bind_scales(b, t, 0, dim[0], dim[1], &scale);
     if (st != GLM_OK)
         return st;
     l->k_b_is_transposed = true;
     for (uint32_t h = 0; h < c->n_heads; h++) {
-        l->k_b[h] = slice(t, scale, 0, c->kv_rank, dim[0], h * rows, c->d_nope);
-        l->v_b[h] = slice(t, scale, 0, c->kv_rank, dim[0], h * rows + c->d_nope, c->d_v);
+        l->k_b[h] = slice(t, &scale, 0, c->kv_rank, dim[0], h * rows, c->d_nope);
+        l->v_b[h] = slice(t, &scale, 0, c->kv_rank, dim[0], h * rows + c->d_nope, c->d_v);
     }
     return GLM_OK;
 }
@@ -237,17 +294,22 @@ static glm_status bind_kv_b_split(binder *b, glm_layer_weights *l)
     const uint64_t k_dim[3] = {c->n_heads, c->kv_rank, c->d_nope};
     const uint64_t v_dim[3] = {c->n_heads, c->d_v, c->kv_rank};
     const glm_tensor *k, *v;
+    scales k_scale, v_scale;
     (void)layer_name(b, "", "attn_k_b.weight");
     glm_status st = bind_tensor(b, &k, GLM_USE_ATTENTION, 3, k_dim);
+    if (st == GLM_OK)
+        st = bind_scales(b, k, 0, c->kv_rank, c->d_nope, &k_scale);
     if (st != GLM_OK)
         return st;
     (void)layer_name(b, "", "attn_v_b.weight");
     st = bind_tensor(b, &v, GLM_USE_ATTENTION, 3, v_dim);
+    if (st == GLM_OK)
+        st = bind_scales(b, v, 0, c->d_v, c->kv_rank, &v_scale);
     if (st != GLM_OK)
         return st;
     for (uint32_t h = 0; h < c->n_heads; h++) {
-        l->k_b[h] = slice(k, NULL, h, c->d_nope, c->kv_rank, 0, c->kv_rank);
-        l->v_b[h] = slice(v, NULL, h, c->kv_rank, c->d_v, 0, c->d_v);
+        l->k_b[h] = slice(k, &k_scale, h, c->d_nope, c->kv_rank, 0, c->kv_rank);
+        l->v_b[h] = slice(v, &v_scale, h, c->kv_rank, c->d_v, 0, c->d_v);
     }
     return GLM_OK;
 }
@@ -310,10 +372,11 @@ static glm_status bind_stack(binder *b, uint64_t rows, uint64_t cols, size_t n_f
 {
     const glm_config *c = b->c;
     const uint64_t dim[3] = {c->n_expert, rows, cols};
-    const glm_tensor *t, *scale = NULL;
+    const glm_tensor *t;
+    scales scale;
     glm_status st = bind_tensor(b, &t, GLM_USE_EXPERTS, 3, dim);
-    if (st == GLM_OK && t->type == GLM_TYPE_F8_E4M3)
-        st = bind_scale(b, t, c->n_expert, rows, cols, &scale);
+    if (st == GLM_OK)
+        st = bind_scales(b, t, c->n_expert, rows, cols, &scale);
     if (st != GLM_OK)
         return st;
     uint32_t n_rows = (uint32_t)(rows / n_field);
@@ -321,7 +384,7 @@ static glm_status bind_stack(binder *b, uint64_t rows, uint64_t cols, size_t n_f
         for (uint32_t i = 0; i < n_field; i++) {
             glm_expert_view *view = &b->expert[(size_t)b->layer * c->n_expert + e];
             glm_mat *mat = (glm_mat *)(void *)((unsigned char *)view + field[i]);
-            *mat = slice(t, scale, e, (uint32_t)cols, rows, i * n_rows, n_rows);
+            *mat = slice(t, &scale, e, (uint32_t)cols, rows, i * n_rows, n_rows);
         }
     return GLM_OK;
 }

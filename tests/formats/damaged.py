@@ -593,6 +593,13 @@ def binding_cases():
                   "model")
     gguf_case("bind/other-architecture", 3, r"general.architecture: .*llama",
               lambda g: g.set("general.architecture", pkg.STRING, "llama"), "model")
+    for scale, kind, data, got in (("blk.2.ffn_up_exps.scale", pkg.GGML_F32, b"\0" * 4, r"expected \[8\], got \[1\]"),
+                                   ("blk.2.attn_output.scale", pkg.GGML_F32, b"\0" * 8, r"expected \[1\], got \[2\]"),
+                                   ("blk.2.attn_output.scale", pkg.GGML_BF16, b"\0" * 2, r"type: expected F32, got BF16"),
+                                   ("blk.2.attn_output.scale", pkg.GGML_F32, b"\0\0\x80\x7f", r"element 0: expected a finite"),
+                                   ("blk.99.attn_output.scale", pkg.GGML_F32, b"\0" * 4, r"got one that no layer uses")):
+        gguf_case(f"bind/scale-{scale}-{len(data)}-{kind}-{data[-1]}", 3, rf"tensor {re.escape(scale)}: .*{got}",
+                  lambda g, s=scale, k=kind, d=data: g.tensors.append([s, [len(d) // (2 if k == pkg.GGML_BF16 else 4)], k, d]), "model")
     for name in ("blk.2.attn_k_b.weight", "blk.2.ffn_up_exps.weight", "token_embd.weight", "blk.3.attn_norm.weight"):
         gguf_case("bind/no-" + name, 3, rf"tensor {re.escape(name)}",
                   lambda g, name=name: g.tensors.remove(g.tensor(name)), "model")

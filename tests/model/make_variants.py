@@ -6,6 +6,7 @@ usage: make_variants.py GOLDEN OUT      OUT/<case>.<variant> is a folder, or a G
 import json
 import os
 import pathlib
+import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "formats"))
@@ -101,6 +102,36 @@ def copied_indexers(made, full):
     return made
 
 
+def second_scales(made):
+    """The .scale beside each matrix that NVFP4 conversions carry, one an expert: here powers of two, taken out of the weights
+    exactly, so that the bits stay. The .input_scale of activations is for processors that compute in FP4."""
+    def shifted(data, bits):
+        out = bytearray(data)
+        for i in range(0, len(out), 2):
+            value = out[i] | out[i + 1] << 8
+            if value & 0x7f80:  # not 0 nor denormal: add to the exponent
+                assert (value >> 7 & 255) + bits < 255
+                out[i:i + 2] = (value + (bits << 7)).to_bytes(2, "little")
+            else:
+                assert value & 0x7fff == 0
+        return bytes(out)
+
+    kept = []
+    for at, (name, ne, kind, data) in enumerate(made.tensors):
+        kept.append([name, ne, kind, data])
+        if kind != p.GGML_BF16 or len(ne) < 2 or name == "token_embd.weight":
+            continue
+        n = ne[2] if "_exps" in name else 1
+        bits = [1 + (at + e) % 5 for e in range(n)]
+        size = len(data) // n
+        kept[-1][3] = b"".join(shifted(data[e * size:(e + 1) * size], b) for e, b in enumerate(bits))
+        stem = name.removesuffix("weight")
+        kept.append([stem + "scale", [n], p.GGML_F32, struct.pack(f"<{n}f", *(2.0 ** -b for b in bits))])
+        kept.append([stem + "input_scale", [n], p.GGML_F32, struct.pack(f"<{n}f", *[3.0] * n)])
+    made.tensors = kept
+    return made
+
+
 def widen_gguf(made):
     made.tensors = [[n, ne, p.GGML_F32, p.bf16_to_f32(d)] if k == p.GGML_BF16 else [n, ne, k, d]
                     for n, ne, k, d in made.tensors]
@@ -135,6 +166,7 @@ def ggufs(golden, out):
     write("nano52.gate-up", fused_gate_up(fresh()))
     write("nano52.copied-indexers", copied_indexers(fresh(), full))
     write("nano52.f32", widen_gguf(fresh()))
+    write("nano52.scales", second_scales(fresh()))
     aligned = fresh().set("general.alignment", p.U32, 4096)
     aligned.align = 4096
     write("nano52.aligned", aligned)

@@ -18,17 +18,11 @@
 static const char *const folders[] = {"nano52.one-file",  "nano52.fused-experts", "nano52.f32",
                                       "nano52.no-mtp",    "nano52.pattern",       "nano52.formula",
                                       "nano52.flat-theta"};
-static const char *const ggufs[] = {"nano52.bools.gguf",
-                                    "nano52.ints.gguf",
-                                    "nano52.strings.gguf",
-                                    "nano52.no-types.gguf",
-                                    "nano52.frequency.gguf",
-                                    "nano52.gate-up.gguf",
-                                    "nano52.copied-indexers.gguf",
-                                    "nano52.f32.gguf",
-                                    "nano52.aligned.gguf",
-                                    "nano52.narrow.gguf",
-                                    "nano52.split-00001-of-00004.gguf"};
+static const char *const ggufs[] = {
+    "nano52.bools.gguf",           "nano52.ints.gguf",      "nano52.strings.gguf",
+    "nano52.no-types.gguf",        "nano52.frequency.gguf", "nano52.gate-up.gguf",
+    "nano52.copied-indexers.gguf", "nano52.f32.gguf",       "nano52.scales.gguf",
+    "nano52.aligned.gguf",         "nano52.narrow.gguf",    "nano52.split-00001-of-00004.gguf"};
 static const char *const others[] = {"nano52.kv-b.gguf", "nano5.bools.gguf", "nano5.no-types.gguf",
                                      "lite.deepseek2.gguf"};
 
