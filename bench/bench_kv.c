@@ -60,7 +60,8 @@ static int bench_layout(glm_kv_layout layout, const char *name, uint32_t n_ctx, 
                           .n_row = N_ROW,
                           .d_index = 128,
                           .owns_indexer = owners,
-                          .type = GLM_TYPE_F16,
+                          .type = GLM_KV_STORE_F16,
+                          .index_type = GLM_KV_STORE_F16,
                           .layout = layout,
                           .n_page = n_ctx / GLM_KV_PAGE_TOKENS + 1};
     glm_kv *kv;

@@ -207,7 +207,7 @@ const glm_tokenizer *glm_model_tokenizer(const glm_model *model)
 
 /* ---- Describing ---- */
 
-static uint64_t kv_bytes_per_token(const glm_config *c, glm_type type)
+static uint64_t kv_bytes_per_token(const glm_config *c, glm_kv_store type)
 {
     glm_kv_shape shape = {
         .n_layer = c->n_layer,
@@ -215,6 +215,7 @@ static uint64_t kv_bytes_per_token(const glm_config *c, glm_type type)
         .d_index = c->index_d_head,
         .owns_indexer = c->owns_indexer,
         .type = type,
+        .index_type = type == GLM_KV_STORE_Q8 ? GLM_KV_STORE_F16 : type,
     };
     return glm_kv_page_bytes(&shape) / GLM_KV_PAGE_TOKENS;
 }
@@ -253,9 +254,10 @@ static void describe_shape(const glm_config *c, glm_model_info *out)
     out->top_k = c->top_k;
     out->n_eos = c->n_eos;
     memcpy(out->eos_ids, c->eos, sizeof out->eos_ids);
-    out->kv_bytes_per_token[GLM_KV_F32] = kv_bytes_per_token(c, GLM_TYPE_F32);
-    out->kv_bytes_per_token[GLM_KV_F16] = kv_bytes_per_token(c, GLM_TYPE_F16);
-    out->kv_bytes_per_token[GLM_KV_BF16] = kv_bytes_per_token(c, GLM_TYPE_BF16);
+    out->kv_bytes_per_token[GLM_KV_F32] = kv_bytes_per_token(c, GLM_KV_STORE_F32);
+    out->kv_bytes_per_token[GLM_KV_F16] = kv_bytes_per_token(c, GLM_KV_STORE_F16);
+    out->kv_bytes_per_token[GLM_KV_BF16] = kv_bytes_per_token(c, GLM_KV_STORE_BF16);
+    out->kv_bytes_per_token[GLM_KV_Q8] = kv_bytes_per_token(c, GLM_KV_STORE_Q8);
 }
 
 _Static_assert(sizeof(((glm_model_info *)0)->eos_ids) == sizeof(((glm_config *)0)->eos),

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "glm/error.h"
+#include "quant/kv_format.h"
 #include "quant/mat.h"
 
 typedef struct glm_backend glm_backend;
@@ -95,7 +96,7 @@ typedef struct glm_op_kv_store {
     glm_buf x;
     size_t x_stride;
     uint32_t n_tok, n;
-    glm_type type;
+    glm_kv_store type;
     void *const *row; /* [n_tok] */
 } glm_op_kv_store;
 
@@ -109,7 +110,7 @@ typedef struct glm_op_attention {
     glm_buf out; /* [n_tok, n_heads, n_value] */
     uint32_t n_tok, n_heads, n_row, n_value;
     float scale;
-    glm_type type;         /* of the cache rows */
+    glm_kv_store type;     /* of the cache rows */
     const uint32_t *n_sel; /* [n_tok], each at least 1 */
     glm_gather_fn *gather;
     const void *ctx;
@@ -126,7 +127,7 @@ typedef struct glm_op_index {
     glm_buf w; /* [n_tok, n_heads]; multiplied by w_scale first */
     float w_scale;
     uint32_t n_tok, n_heads, d_head;
-    glm_type type;          /* of the keys */
+    glm_kv_store type;      /* of the keys */
     const uint32_t *n_keys; /* [n_tok]; rows with n_keys <= k get 0..n_keys-1 without scoring */
     uint32_t k;
     int32_t *sel;    /* out [n_tok, k] ascending positions */

@@ -122,9 +122,10 @@ static void print_head(const inspection *in)
                m->n_group, (double)m->routed_scale);
     print_line(out, "context", "%u tokens, rope theta %g, rms eps %g, latent eps %g", m->n_ctx_max,
                m->rope_theta, (double)m->rms_eps, (double)m->latent_eps);
-    print_line(out, "cache", "%llu bytes a token in f32, %llu in f16",
+    print_line(out, "cache", "%llu bytes a token in f32, %llu in f16 or bf16, %llu in q8",
                (unsigned long long)m->kv_bytes_per_token[GLM_KV_F32],
-               (unsigned long long)m->kv_bytes_per_token[GLM_KV_F16]);
+               (unsigned long long)m->kv_bytes_per_token[GLM_KV_F16],
+               (unsigned long long)m->kv_bytes_per_token[GLM_KV_Q8]);
     print_line(out, "sampling", "temperature %g, top-p %g, top-k %u, min-p %g", m->temperature,
                m->top_p, m->top_k, m->min_p);
     char ids[256] = "";

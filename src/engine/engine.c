@@ -31,9 +31,17 @@ typedef struct plan {
     uint32_t n_page;
 } plan;
 
-static glm_type kv_store_type(glm_kv_type type)
+static glm_kv_store kv_store_type(glm_kv_type type)
 {
-    return type == GLM_KV_F32 ? GLM_TYPE_F32 : type == GLM_KV_F16 ? GLM_TYPE_F16 : GLM_TYPE_BF16;
+    return type == GLM_KV_F32   ? GLM_KV_STORE_F32
+           : type == GLM_KV_F16 ? GLM_KV_STORE_F16
+           : type == GLM_KV_Q8  ? GLM_KV_STORE_Q8
+                                : GLM_KV_STORE_BF16;
+}
+
+static glm_kv_store index_store_type(glm_kv_type type)
+{
+    return type == GLM_KV_Q8 ? GLM_KV_STORE_F16 : kv_store_type(type);
 }
 
 static glm_kv_shape kv_shape(const glm_engine *e, uint32_t n_page)
@@ -45,6 +53,7 @@ static glm_kv_shape kv_shape(const glm_engine *e, uint32_t n_page)
         .d_index = c->index_d_head,
         .owns_indexer = c->owns_indexer,
         .type = kv_store_type(e->info.kv_type),
+        .index_type = index_store_type(e->info.kv_type),
         .layout = GLM_KV_BY_GROUP,
         .n_page = n_page,
     };
@@ -151,8 +160,6 @@ static glm_status check_params(glm_engine *e, const glm_engine_params *params, g
     if (params->n_sessions > SESSIONS_MAX)
         return glm_fail(err, GLM_EARG, "sessions: expected at most %u, got %u", SESSIONS_MAX,
                         params->n_sessions);
-    if (params->kv_type == GLM_KV_Q8)
-        return glm_fail(err, GLM_EUNSUPP, "cache type: expected f32, f16 or bf16, got q8");
     glm_kv_type automatic = params->precision == GLM_PRECISION_EXACT ? GLM_KV_F32 : GLM_KV_F16;
     e->info.precision = params->precision;
     e->info.kv_type = params->kv_type == GLM_KV_AUTO ? automatic : params->kv_type;
@@ -197,7 +204,8 @@ static glm_status make_parts(glm_engine *e, const plan *p, glm_isa isa, glm_erro
         st = glm_cpu_backend_create(&e->backend, e->pool, isa, &limits, err);
     if (st == GLM_OK)
         st = glm_forward_create(&e->forward, &e->model->weights, e->backend,
-                                kv_store_type(e->info.kv_type), e->info.chunk, e->n_out, err);
+                                kv_store_type(e->info.kv_type), index_store_type(e->info.kv_type),
+                                e->info.chunk, e->n_out, err);
     if (st == GLM_OK)
         st = glm_block_create(&e->block, e->forward, e->info.chunk, err);
     if (st == GLM_OK)

@@ -12,13 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum glm_kv_store {
-    GLM_KV_STORE_F32,
-    GLM_KV_STORE_F16,
-    GLM_KV_STORE_BF16,
-} glm_kv_store;
+#include "quant/kv_format.h"
 
-/** Store n float32 at `row` as `type`, rounded to nearest even (F16: overflow becomes infinity). */
+/** Store n float32 at `row` as `type` (quant/kv_format.h), rounded to nearest even (F16: overflow becomes infinity). */
 typedef void glm_kv_encode_fn(void *row, const float *x, size_t n, glm_kv_store type);
 
 typedef struct glm_attn_rows {
@@ -29,16 +25,40 @@ typedef struct glm_attn_rows {
     glm_kv_store type;
 } glm_attn_rows;
 
+/** Query heads a call of the kernels below may have. */
+#define GLM_ATTN_HEADS_MAX 64u
+
+/** Floats of scratch, 64-byte aligned, that the kernels below need for rows of n_row elements. */
+static inline size_t glm_attn_scratch_floats(size_t n_row)
+{
+    size_t rows =
+        glm_mul_size(16, glm_align_size(n_row, 16)); /* decoded, or 64 rows by 64 columns */
+    size_t sums = glm_mul_size(GLM_ATTN_HEADS_MAX, glm_kv_blocks(n_row));
+    return glm_add_size(rows < 4096 ? 4096 : rows, sums);
+}
+
 /**
  * z[h * z_stride + s - s0] = dot(q + h * n_row, row s) * scale, the dot in the order of kernels/matmul.h, for h in
- * 0..n_heads-1 and s in s0..s0+n-1.
+ * 0..n_heads-1 and s in s0..s0+n-1. Rows are F32, F16 or BF16.
  *
  * @param q        [n_heads, n_row]
- * @param scratch  [16 * n_row rounded up to 16] floats, 64-byte aligned
+ * @param n_heads  1..GLM_ATTN_HEADS_MAX
  */
 typedef void glm_attn_scores_fn(float *z, size_t z_stride, const float *q, uint32_t n_heads,
                                 const glm_attn_rows *rows, uint32_t s0, uint32_t n, float scale,
                                 float *scratch);
+
+/**
+ * The same for Q8 rows and Q8 queries: for each block b of GLM_KV_BLOCK elements, ascending, from 0,
+ * acc = fma(fl(sum_b * row scale b), query scale b, acc), where sum_b is the exact integer sum of the products of bytes;
+ * then z = acc * scale.
+ *
+ * @param q               n_heads Q8 rows of n_row elements, q_stride_bytes apart
+ * @param q_stride_bytes  a multiple of 4
+ */
+typedef void glm_attn_scores_q8_fn(float *z, size_t z_stride, const void *q, size_t q_stride_bytes,
+                                   uint32_t n_heads, const glm_attn_rows *rows, uint32_t s0,
+                                   uint32_t n, float scale, float *scratch);
 
 /**
  * z[s] = exp(z[s] - max z) in place; returns their sum in 16 partial sums (s mod 16) and the tree of
@@ -50,10 +70,10 @@ typedef float glm_softmax_fn(float *z, size_t n);
 
 /**
  * out[h * n_value + j] = (sum over s of p[h * p_stride + s] * row s [j]) * (1 / norm[h]), the sum one chain
- * acc = fma(p, value, acc) from 0 with s ascending, for all heads and j.
+ * acc = fma(p, value, acc) from 0 with s ascending, for all heads and j. Rows of any type.
  *
  * @param out      [n_heads, n_value]
- * @param scratch  as for glm_attn_scores_fn
+ * @param n_heads  1..GLM_ATTN_HEADS_MAX
  */
 typedef void glm_attn_sum_fn(float *out, const float *p, size_t p_stride, const float *norm,
                              uint32_t n_heads, const glm_attn_rows *rows, float *scratch);

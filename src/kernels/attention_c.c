@@ -24,6 +24,9 @@ void glm_kv_encode_c(void *row, const float *x, size_t n, glm_kv_store type)
             memcpy((char *)row + 2 * i, &h, sizeof h);
         }
         break;
+    case GLM_KV_STORE_Q8:
+        glm_q8_encode_row(row, x, n);
+        break;
     }
 }
 
@@ -32,11 +35,33 @@ void glm_attn_scores_c(float *z, size_t z_stride, const float *q, uint32_t n_hea
                        float *scratch)
 {
     for (uint32_t i = 0; i < n; i++) {
-        glm_kv_decode_c(scratch, rows->row[s0 + i], rows->n_row, rows->type);
+        glm_kv_decode_c(scratch, rows->row[s0 + i], rows->n_row, 0, rows->n_row, rows->type);
         for (uint32_t h = 0; h < n_heads; h++)
             z[h * z_stride + i] =
                 glm_dot16(q + (size_t)h * rows->n_row, scratch, rows->n_row) * scale;
     }
+}
+
+void glm_attn_scores_q8_c(float *z, size_t z_stride, const void *q, size_t q_stride_bytes,
+                          uint32_t n_heads, const glm_attn_rows *rows, uint32_t s0, uint32_t n,
+                          float scale, float *scratch)
+{
+    (void)scratch;
+    const uint32_t n_row = rows->n_row;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t h = 0; h < n_heads; h++) {
+            const int8_t *a = (const int8_t *)q + h * q_stride_bytes, *b = rows->row[s0 + i];
+            float acc = 0;
+            for (uint32_t block = 0; block < glm_kv_blocks(n_row); block++) {
+                int32_t sum = 0;
+                for (uint32_t j = block * GLM_KV_BLOCK; j < n_row && j < (block + 1) * GLM_KV_BLOCK;
+                     j++)
+                    sum += a[j] * b[j];
+                acc = fmaf((float)sum * glm_q8_row_scale(b, n_row, block),
+                           glm_q8_row_scale(a, n_row, block), acc);
+            }
+            z[h * z_stride + i] = acc * scale;
+        }
 }
 
 float glm_softmax_c(float *z, size_t n)
@@ -59,7 +84,7 @@ void glm_attn_sum_c(float *out, const float *p, size_t p_stride, const float *no
     for (size_t i = 0; i < (size_t)n_heads * n_value; i++)
         out[i] = 0;
     for (uint32_t s = 0; s < rows->n_sel; s++) {
-        glm_kv_decode_c(scratch, rows->row[s], n_value, rows->type);
+        glm_kv_decode_c(scratch, rows->row[s], rows->n_row, 0, n_value, rows->type);
         for (uint32_t h = 0; h < n_heads; h++)
             for (uint32_t j = 0; j < n_value; j++) {
                 float *acc = &out[(size_t)h * n_value + j];

@@ -10,7 +10,8 @@ void glm_index_scores_c(float *score, const float *q, const float *w, uint32_t n
                         glm_kv_store type, float *scratch)
 {
     for (uint32_t s = 0; s < n_keys; s++) {
-        glm_kv_decode_c(scratch, (const char *)keys + s * key_stride_bytes, d_head, type);
+        glm_kv_decode_c(scratch, (const char *)keys + s * key_stride_bytes, d_head, 0, d_head,
+                        type);
         float acc = 0;
         for (uint32_t h = 0; h < n_heads; h++) {
             float dot = glm_dot16(q + (size_t)h * d_head, scratch, d_head);

@@ -33,6 +33,13 @@ static void init_avx512(glm_kernels *k)
 #undef SET
 }
 
+static void init_avx512vnni(glm_kernels *k)
+{
+#define SET(slot) k->slot = glm_##slot##_avx512vnni;
+    GLM_DOT8_SLOTS(SET)
+#undef SET
+}
+
 void glm_kernels_init(glm_kernels *k, glm_isa isa)
 {
     k->isa = isa;
@@ -41,6 +48,8 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
         init_avx2(k);
     if (isa >= GLM_ISA_AVX512 && isa <= GLM_ISA_AVX512VNNI)
         init_avx512(k);
+    if (isa == GLM_ISA_AVX512VNNI)
+        init_avx512vnni(k);
 }
 
 glm_isa glm_kernels_best_isa(void)

@@ -40,6 +40,7 @@ typedef struct glm_kernels {
     glm_axpy_fn *axpy;
     glm_kv_encode_fn *kv_encode;
     glm_attn_scores_fn *attn_scores;
+    glm_attn_scores_q8_fn *attn_scores_q8;
     glm_softmax_fn *softmax;
     glm_attn_sum_fn *attn_sum;
     glm_index_scores_fn *index_scores;

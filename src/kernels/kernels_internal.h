@@ -7,8 +7,10 @@
 
 #include "kernels/kernels.h"
 
-/* The slots that have vector variants (kernels/simd), and all: X(slot). */
+/* The slots that have vector variants (kernels/simd), those of 8-bit dot products, and all: X(slot). */
 // clang-format off
+#define GLM_DOT8_SLOTS(X) \
+    X(attn_scores_q8)
 #define GLM_SIMD_SLOTS(X) \
     X(matmul) \
     X(row_sum) \
@@ -24,7 +26,8 @@
     X(attn_scores) \
     X(softmax) \
     X(attn_sum) \
-    X(index_scores)
+    X(index_scores) \
+    GLM_DOT8_SLOTS(X)
 #define GLM_KERNEL_SLOTS(X) \
     GLM_SIMD_SLOTS(X) \
     X(topk)
@@ -36,6 +39,10 @@ GLM_KERNEL_SLOTS(GLM_DECLARE)
 
 #define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx2, glm_##slot##_avx512, glm_##slot##_neon;
 GLM_SIMD_SLOTS(GLM_DECLARE)
+#undef GLM_DECLARE
+
+#define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx512vnni;
+GLM_DOT8_SLOTS(GLM_DECLARE)
 #undef GLM_DECLARE
 
 #endif

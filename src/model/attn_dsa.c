@@ -43,8 +43,12 @@ static void write_keys(glm_forward *f, uint32_t layer, glm_block *block)
     f->b->ops->rope(f->b, &rope);
     for (uint32_t t = 0; t < n_tok; t++)
         f->row[t] = glm_kv_index_row(block->batch.seq[t], layer, block->batch.position[t]);
-    glm_op_kv_store store = {
-        .x = f->index_k, .x_stride = d, .n_tok = n_tok, .n = d, .type = f->kv_type, .row = f->row};
+    glm_op_kv_store store = {.x = f->index_k,
+                             .x_stride = d,
+                             .n_tok = n_tok,
+                             .n = d,
+                             .type = f->index_type,
+                             .row = f->row};
     f->b->ops->kv_store(f->b, &store);
 }
 
@@ -75,7 +79,7 @@ static void select_positions(glm_forward *f, uint32_t layer, glm_block *block, u
                           .n_tok = n_tok,
                           .n_heads = c->index_n_heads,
                           .d_head = c->index_d_head,
-                          .type = f->kv_type,
+                          .type = f->index_type,
                           .n_keys = n_keys,
                           .k = c->index_topk,
                           .sel = block->sel,

@@ -113,7 +113,8 @@ size_t glm_forward_bytes(const glm_config *config, uint32_t n_tok, uint32_t n_ou
 }
 
 glm_status glm_forward_create(glm_forward **out, const glm_weights *weights, glm_backend *backend,
-                              glm_type kv_type, uint32_t n_tok, uint32_t n_out, glm_error *err)
+                              glm_kv_store kv_type, glm_kv_store index_type, uint32_t n_tok,
+                              uint32_t n_out, glm_error *err)
 {
     glm_forward *f = glm_new(glm_forward);
     if (!f)
@@ -123,6 +124,7 @@ glm_status glm_forward_create(glm_forward **out, const glm_weights *weights, glm
     f->c = weights->config;
     f->b = backend;
     f->kv_type = kv_type;
+    f->index_type = index_type;
     f->n_tok_max = n_tok;
     f->n_out_max = n_out;
     size_t bytes = 0;

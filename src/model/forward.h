@@ -54,7 +54,8 @@ size_t glm_block_bytes(const glm_config *config, uint32_t n_tok);
  * outlive it.
  */
 GLM_MUST_CHECK glm_status glm_forward_create(glm_forward **out, const glm_weights *weights,
-                                             glm_backend *backend, glm_type kv_type, uint32_t n_tok,
+                                             glm_backend *backend, glm_kv_store kv_type,
+                                             glm_kv_store index_type, uint32_t n_tok,
                                              uint32_t n_out, glm_error *err);
 void glm_forward_destroy(glm_forward *f);
 void glm_forward_set_tap(glm_forward *f, glm_forward_tap_fn *tap, void *ctx);

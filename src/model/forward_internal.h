@@ -21,7 +21,7 @@ struct glm_forward {
     const glm_weights *w;
     const glm_config *c;
     glm_backend *b;
-    glm_type kv_type;
+    glm_kv_store kv_type, index_type;
     uint32_t n_tok_max, n_out_max;
 
     /* Activations, [n_tok_max, ...]. */

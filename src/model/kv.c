@@ -34,16 +34,11 @@ struct glm_kv_seq {
     uint32_t *page; /* [n_page_max] */
 };
 
-static size_t elem_bytes(glm_type type)
-{
-    return type == GLM_TYPE_F32 ? 4 : 2;
-}
-
 /* Places of all layers, and the bytes of a page. */
 static size_t lay_out(layer_place *place, const glm_kv_shape *shape)
 {
-    size_t row = glm_align_size(glm_mul_size(shape->n_row, elem_bytes(shape->type)), 16);
-    size_t key = glm_align_size(glm_mul_size(shape->d_index, elem_bytes(shape->type)), 16);
+    size_t row = glm_align_size(glm_kv_row_bytes(shape->type, shape->n_row), 16);
+    size_t key = glm_align_size(glm_kv_row_bytes(shape->index_type, shape->d_index), 16);
     size_t at = 0;
     uint32_t i = 0;
     while (i < shape->n_layer) {

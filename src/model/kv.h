@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "glm/error.h"
-#include "quant/types.h"
+#include "quant/kv_format.h"
 
 #define GLM_KV_PAGE_TOKENS 64u
 
@@ -34,7 +34,8 @@ typedef struct glm_kv_shape {
     uint32_t n_row;              /* elements a row: kv_rank + d_rope */
     uint32_t d_index;            /* elements an index key; 0: no indexer */
     const uint8_t *owns_indexer; /* [n_layer]; borrowed during create */
-    glm_type type;               /* F32, F16 or BF16: of rows and index keys */
+    glm_kv_store type;           /* of rows */
+    glm_kv_store index_type;     /* of index keys: not Q8 */
     glm_kv_layout layout;
     uint32_t n_page; /* in the pool */
 } glm_kv_shape;

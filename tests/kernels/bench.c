@@ -22,7 +22,7 @@ typedef struct state {
     float *x, *out, *scratch;
     unsigned char *data;
     const void *row[N_SEL];
-    glm_attn_rows rows;
+    glm_attn_rows rows, rows_q8;
     glm_type type;
     uint32_t n_tok;
 } state;
@@ -100,6 +100,17 @@ static void run_kv_encode(state *s)
 static void run_attn_scores(state *s)
 {
     s->k->attn_scores(s->out, N_SEL, s->x, N_HEADS, &s->rows, 0, N_SEL, 0.1F, s->scratch);
+}
+
+static void run_attn_scores_q8(state *s)
+{
+    s->k->attn_scores_q8(s->out, N_SEL, s->data, N_ROW + 32, N_HEADS, &s->rows_q8, 0, N_SEL, 0.1F,
+                         s->scratch);
+}
+
+static void run_attn_sum_q8(state *s)
+{
+    s->k->attn_sum(s->out, s->x, N_SEL, s->x, N_HEADS, &s->rows_q8, s->scratch);
 }
 
 static void run_softmax(state *s)
@@ -199,6 +210,7 @@ void chk_bench(glm_isa isa, const char *only)
         for (size_t i = 0; i < N_SEL; i++)
             s.row[i] = s.data + i * 7 % N_SEL * N_ROW * 2;
         s.rows = (glm_attn_rows){s.row, N_SEL, N_ROW, N_VALUE, GLM_KV_STORE_F16};
+        s.rows_q8 = (glm_attn_rows){s.row, N_SEL, N_ROW, N_VALUE, GLM_KV_STORE_Q8};
         bench_matrices(&s, only);
         one(&s, only, "norm", "rmsnorm", "6144", run_rmsnorm, 0, N_COLS * 12);
         one(&s, only, "norm", "layernorm", "6144", run_layernorm, 0, N_COLS * 16);
@@ -210,6 +222,10 @@ void chk_bench(glm_isa isa, const char *only)
         one(&s, only, "attention", "kv_encode", "6144 f16", run_kv_encode, 0, N_COLS * 6);
         one(&s, only, "attention", "attn_scores", "64 heads x 576 x 512 f16", run_attn_scores,
             2.0 * N_HEADS * N_ROW * N_SEL, 0);
+        one(&s, only, "attention", "attn_scores_q8", "64 heads x 576 x 512 q8", run_attn_scores_q8,
+            2.0 * N_HEADS * N_ROW * N_SEL, 0);
+        one(&s, only, "attention", "attn_sum", "64 heads x 512 x 512 q8", run_attn_sum_q8,
+            2.0 * N_HEADS * N_VALUE * N_SEL, 0);
         one(&s, only, "attention", "softmax", "6144", run_softmax, 0, N_COLS * 8);
         one(&s, only, "attention", "attn_sum", "64 heads x 512 x 512 f16", run_attn_sum,
             2.0 * N_HEADS * N_VALUE * N_SEL, 0);

@@ -7,28 +7,51 @@
 #include "harness.h"
 #include "kernels/kv_row.h"
 
-static const char *const store_names[] = {"f32", "f16", "bf16"};
+static const char *const store_names[] = {"f32", "f16", "bf16", "q8"};
+enum { N_STORES = 4, N_FLOAT_STORES = 3 };
+
+/* Half a step of the block's scale; all of a block with NaN or an infinity is NaN. */
+static void check_q8(chk_ctx *ctx, const float *got, const float *x, uint32_t n)
+{
+    for (uint32_t i0 = 0; i0 < n; i0 += GLM_KV_BLOCK) {
+        uint32_t end = i0 + GLM_KV_BLOCK < n ? i0 + GLM_KV_BLOCK : n;
+        double max = 0;
+        bool is_finite = true;
+        for (uint32_t i = i0; i < end; i++) {
+            is_finite &= isfinite(x[i]) != 0;
+            max = fmax(max, fabs((double)x[i]));
+        }
+        for (uint32_t i = i0; i < end; i++)
+            if (is_finite)
+                chk_near(ctx, got[i], (double)x[i],
+                         max < (double)GLM_KV_TINY ? max : max / 254 * 1.0001, i);
+            else if (!isnan(got[i]))
+                chk_fail(ctx, "[%u]: %a hides a NaN or an infinity", i, (double)got[i]);
+    }
+}
 
 void chk_kv_encode(chk_ctx *ctx)
 {
     for (uint32_t n = 1; n <= 200; n += n < 70 ? 1 : 31)
-        for (unsigned kind = 0; kind < 3 * CHK_N_FILLS; kind++) {
-            glm_kv_store type = (glm_kv_store)(kind % 3);
-            snprintf(ctx->what, sizeof ctx->what, "%s n=%u fill=%u", store_names[type], n,
-                     kind / 3);
-            size_t bytes = n * glm_kv_elem_bytes(type);
+        for (unsigned kind = 0; kind < N_STORES * CHK_N_FILLS; kind++) {
+            glm_kv_store type = (glm_kv_store)(kind % N_STORES);
+            unsigned fill = kind / N_STORES;
+            snprintf(ctx->what, sizeof ctx->what, "%s n=%u fill=%u", store_names[type], n, fill);
+            size_t bytes = glm_kv_row_bytes(type, n);
             float *x = chk_floats(n), *got_values = chk_floats(n), *want_values = chk_floats(n);
             void *got = chk_alloc(bytes), *want = chk_alloc(bytes);
-            chk_fill(ctx, x, n, kind / 3);
-            if (kind / 3 == 1 || kind / 3 == 2) /* near the ends of the range of F16 */
+            chk_fill(ctx, x, n, fill);
+            if (type != GLM_KV_STORE_Q8 &&
+                (fill == 1 || fill == 2)) /* near the ends of the range of F16 */
                 for (uint32_t i = 0; i < n; i++)
-                    x[i] = chk_unit(ctx) * (kind / 3 == 1 ? 0x1.2p16F : 0x1p-14F);
+                    x[i] = chk_unit(ctx) * (fill == 1 ? 0x1.2p16F : 0x1p-14F);
             ctx->ref->kv_encode(want, x, n, type);
             ctx->k->kv_encode(got, x, n, type);
-            glm_kv_decode_c(got_values, got, n, type);
-            glm_kv_decode_c(want_values, want, n, type);
+            glm_kv_decode_c(got_values, got, n, 0, n, type);
+            glm_kv_decode_c(want_values, want, n, 0, n, type);
             chk_equal(ctx, got_values, want_values, n);
-            if (ctx->is_reference && type != GLM_KV_STORE_F32 && kind / 3 != 1)
+            if (ctx->is_reference && (type == GLM_KV_STORE_F16 || type == GLM_KV_STORE_BF16) &&
+                fill != 1)
                 for (uint32_t i = 0; i < n; i++) {
                     double u = type == GLM_KV_STORE_F16 ? 0x1p-11 : 0x1p-8;
                     double least = type == GLM_KV_STORE_F16 ? 0x1p-25 : 0x1p-134;
@@ -36,6 +59,8 @@ void chk_kv_encode(chk_ctx *ctx)
                         chk_near(ctx, want_values[i], (double)x[i], u * fabs((double)x[i]) + least,
                                  i);
                 }
+            if (ctx->is_reference && type == GLM_KV_STORE_Q8)
+                check_q8(ctx, want_values, x, n);
             chk_release(ctx);
         }
 }
@@ -49,7 +74,7 @@ typedef struct cache {
 static cache make_cache(chk_ctx *ctx, glm_kv_store type, uint32_t n_sel, uint32_t n_row,
                         uint32_t n_value, unsigned kind)
 {
-    size_t bytes = n_row * glm_kv_elem_bytes(type);
+    size_t bytes = glm_kv_row_bytes(type, n_row);
     const void **row = chk_alloc(n_sel * sizeof *row);
     cache c = {{row, n_sel, n_row, n_value, type}, chk_floats((size_t)n_sel * n_row)};
     float *x = chk_floats(n_row);
@@ -59,7 +84,7 @@ static cache make_cache(chk_ctx *ctx, glm_kv_store type, uint32_t n_sel, uint32_
         void *at = page + (size_t)s * step % n_sel * bytes;
         chk_fill(ctx, x, n_row, kind);
         ctx->ref->kv_encode(at, x, n_row, type);
-        glm_kv_decode_c(c.values + (size_t)s * n_row, at, n_row, type);
+        glm_kv_decode_c(c.values + (size_t)s * n_row, at, n_row, 0, n_row, type);
         row[s] = at;
     }
     return c;
@@ -76,7 +101,7 @@ static void describe(chk_ctx *ctx, const glm_attn_rows *rows, uint32_t n_heads, 
 
 static size_t scratch_floats(uint32_t n_row)
 {
-    return (size_t)16 * ((n_row + 15) / 16 * 16);
+    return glm_attn_scratch_floats(n_row);
 }
 
 static void attn_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)
@@ -113,10 +138,57 @@ static void attn_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)
     chk_release(ctx);
 }
 
+/* Queries may lie further apart than a row is long. */
+static void attn_scores_q8(chk_ctx *ctx, unsigned kind)
+{
+    uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 20, 64);
+    uint32_t n_sel = CHK_PICK(ctx, 1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 50, 65);
+    uint32_t n_row = CHK_PICK(ctx, 1, 8, 15, 16, 17, 40, 80, 127, 128, 129, 144, 256, 259, 576);
+    cache c = make_cache(ctx, GLM_KV_STORE_Q8, n_sel, n_row, n_row, kind);
+    uint32_t s0 = chk_below(ctx, n_sel), n = 1 + chk_below(ctx, n_sel - s0);
+    size_t z_stride = n + chk_below(ctx, 3), n_out = z_stride * (n_heads - 1) + n;
+    size_t bytes = glm_kv_row_bytes(GLM_KV_STORE_Q8, n_row),
+           q_stride = bytes + 4 * chk_below(ctx, 3);
+    float *x = chk_floats(n_row), *values = chk_floats((size_t)n_heads * n_row);
+    float *got = chk_floats(n_out), *want = chk_floats(n_out),
+          *scratch = chk_scratch(scratch_floats(n_row)), scale = chk_unit(ctx);
+    char *q = chk_alloc(q_stride * (n_heads - 1) + bytes);
+    for (uint32_t h = 0; h < n_heads; h++) {
+        chk_fill(ctx, x, n_row, kind / 2);
+        ctx->ref->kv_encode(q + h * q_stride, x, n_row, GLM_KV_STORE_Q8);
+        glm_kv_decode_c(values + (size_t)h * n_row, q + h * q_stride, n_row, 0, n_row,
+                        GLM_KV_STORE_Q8);
+    }
+    describe(ctx, &c.rows, n_heads, s0, n, kind);
+    chk_poison(got, n_out);
+    chk_poison(want, n_out);
+    ctx->ref->attn_scores_q8(want, z_stride, q, q_stride, n_heads, &c.rows, s0, n, scale, scratch);
+    for (uint32_t i = 0; i < n * n_heads && ctx->is_reference; i++) {
+        uint32_t h = i / n, s = i % n;
+        double sum = 0, sum_of_abs = 0;
+        for (uint32_t j = 0; j < n_row; j++) {
+            double product =
+                (double)values[h * n_row + j] * (double)c.values[(size_t)(s0 + s) * n_row + j];
+            sum += product;
+            sum_of_abs += fabs(product);
+        }
+        /* Two roundings a decoded product, three a block, one for the scale. */
+        if (sum_of_abs < 0x1p127 && isfinite(sum))
+            chk_near(ctx, want[h * z_stride + s], sum * (double)scale,
+                     (6 + 2 * (double)glm_kv_blocks(n_row)) * 0x1p-24 * sum_of_abs *
+                             fabs((double)scale) +
+                         0x1p-120,
+                     i);
+    }
+    ctx->k->attn_scores_q8(got, z_stride, q, q_stride, n_heads, &c.rows, s0, n, scale, scratch);
+    chk_equal(ctx, got, want, n_out);
+    chk_release(ctx);
+}
+
 static void attn_sum(chk_ctx *ctx, glm_kv_store type, unsigned kind)
 {
-    uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 20);
-    uint32_t n_sel = CHK_PICK(ctx, 1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 50);
+    uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 20, 64);
+    uint32_t n_sel = CHK_PICK(ctx, 1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, 140);
     uint32_t n_value = CHK_PICK(ctx, 1, 8, 15, 16, 17, 24, 40, 63, 64, 65, 80, 128, 144, 512);
     uint32_t n_row = n_value + CHK_PICK(ctx, 0, 1, 8, 16, 64);
     cache c = make_cache(ctx, type, n_sel, n_row, n_value, kind);
@@ -151,13 +223,19 @@ static void attn_sum(chk_ctx *ctx, glm_kv_store type, unsigned kind)
 void chk_attn_scores(chk_ctx *ctx)
 {
     for (unsigned kind = 0; kind < 300; kind++)
-        attn_scores(ctx, (glm_kv_store)(kind % 3), kind / 3);
+        attn_scores(ctx, (glm_kv_store)(kind % N_FLOAT_STORES), kind / N_FLOAT_STORES);
+}
+
+void chk_attn_scores_q8(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 200; kind++)
+        attn_scores_q8(ctx, kind);
 }
 
 void chk_attn_sum(chk_ctx *ctx)
 {
-    for (unsigned kind = 0; kind < 300; kind++)
-        attn_sum(ctx, (glm_kv_store)(kind % 3), kind / 3);
+    for (unsigned kind = 0; kind < 400; kind++)
+        attn_sum(ctx, (glm_kv_store)(kind % N_STORES), kind / N_STORES);
 }
 
 static void index_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)
@@ -165,7 +243,7 @@ static void index_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)
     uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 32);
     uint32_t d_head = CHK_PICK(ctx, 1, 8, 15, 16, 17, 32, 40, 64, 128);
     uint32_t n_keys = CHK_PICK(ctx, 1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 50);
-    size_t bytes = d_head * glm_kv_elem_bytes(type), stride = bytes + chk_below(ctx, 3) * 2;
+    size_t bytes = glm_kv_row_bytes(type, d_head), stride = bytes + chk_below(ctx, 3) * 2;
     char *keys = chk_alloc(stride * (n_keys - 1) + bytes);
     float *x = chk_floats(d_head), *values = chk_floats((size_t)d_head * n_keys);
     float *q = chk_floats((size_t)n_heads * d_head), *w = chk_floats(n_heads);
@@ -174,7 +252,7 @@ static void index_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)
     for (uint32_t s = 0; s < n_keys; s++) {
         chk_fill(ctx, x, d_head, kind);
         ctx->ref->kv_encode(keys + s * stride, x, d_head, type);
-        glm_kv_decode_c(values + (size_t)s * d_head, keys + s * stride, d_head, type);
+        glm_kv_decode_c(values + (size_t)s * d_head, keys + s * stride, d_head, 0, d_head, type);
     }
     chk_fill(ctx, q, (size_t)n_heads * d_head, kind / 2);
     chk_fill(ctx, w, n_heads, kind % 2 ? 0 : kind / 3);

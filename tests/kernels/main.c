@@ -20,8 +20,8 @@ static const struct slot {
     SLOT(norm, rmsnorm), SLOT(norm, layernorm), SLOT(norm, rope),
     SLOT(elementwise, silu_mul), SLOT(elementwise, sigmoid), SLOT(elementwise, add),
     SLOT(elementwise, axpy),
-    SLOT(attention, kv_encode), SLOT(attention, attn_scores), SLOT(attention, softmax),
-    SLOT(attention, attn_sum),
+    SLOT(attention, kv_encode), SLOT(attention, attn_scores), SLOT(attention, attn_scores_q8),
+    SLOT(attention, softmax), SLOT(attention, attn_sum),
     SLOT(indexer, index_scores), SLOT(indexer, topk),
 };
 // clang-format on

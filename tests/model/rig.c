@@ -32,15 +32,15 @@ void rig_open(rig *r, const char *name)
     glm_forward_limits(&limits, c, RIG_TOKENS, RIG_CTX);
     rig_must(glm_cpu_backend_create(&r->backend, r->pool, glm_kernels_best_isa(), &limits, &err),
              &err);
-    rig_must(glm_forward_create(&r->f, &r->model->weights, r->backend, GLM_TYPE_F32, RIG_TOKENS,
-                                RIG_TOKENS, &err),
+    rig_must(glm_forward_create(&r->f, &r->model->weights, r->backend, GLM_KV_STORE_F32,
+                                GLM_KV_STORE_F32, RIG_TOKENS, RIG_TOKENS, &err),
              &err);
     rig_must(glm_block_create(&r->block, r->f, RIG_TOKENS, &err), &err);
     glm_kv_shape shape = {.n_layer = c->n_layer + c->n_mtp,
                           .n_row = c->kv_rank + c->d_rope,
                           .d_index = c->index_d_head,
                           .owns_indexer = c->owns_indexer,
-                          .type = GLM_TYPE_F32,
+                          .type = GLM_KV_STORE_F32,
                           .n_page = 32};
     rig_must(glm_kv_create(&r->kv, &shape, &err), &err);
     rig_must(glm_kv_seq_create(&r->seq, r->kv, RIG_CTX, &err), &err);

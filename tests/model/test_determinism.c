@@ -7,7 +7,7 @@
  *     chunk        1, 2, 3, 15, 16, 17, 31, 33, 64, all: of the steps and of the engine
  *     neighbours   none; four sequences of other lengths with the same ids, so that they share experts
  *     history      fresh; forked from a sequence that went another way; rolled back over a page's worth of tokens
- *     precision    exact, fast
+ *     numbers      exact precision (f32 cache); fast precision with f16, bf16 and q8 caches
  *
  * The sequences are longer than index_topk, so selection is at work. The ordinary run takes a pairwise cover of the
  * matrix on nano52; GLM_TEST_LONG=1 takes all of it there, and the cover on every other golden model.
@@ -24,11 +24,22 @@
 #define N_NEIGHBOURS 4u
 #define FORK_AT 37u
 #define ROLL_BACK_TO 29u
+#define N_NUMBERS 4u
 #define N_ASTRAY 70u /* tokens of another way, more than a page of the cache */
 
-enum { THREADS, CHUNK, NEIGHBOURS, HISTORY, PRECISION, N_AXES };
+enum { THREADS, CHUNK, NEIGHBOURS, HISTORY, NUMBERS, N_AXES };
 enum { FRESH, FORKED, ROLLED_BACK };
-static const unsigned n_values[N_AXES] = {4, 10, 2, 3, 2};
+static const unsigned n_values[N_AXES] = {4, 10, 2, 3, N_NUMBERS};
+static const struct {
+    const char *name;
+    glm_precision precision;
+    glm_kv_type kv_type;
+} numbers[N_NUMBERS] = {
+    {"exact", GLM_PRECISION_EXACT, GLM_KV_AUTO},
+    {"fast", GLM_PRECISION_FAST, GLM_KV_AUTO},
+    {"fast with a bf16 cache", GLM_PRECISION_FAST, GLM_KV_BF16},
+    {"fast with a q8 cache", GLM_PRECISION_FAST, GLM_KV_Q8},
+};
 static const uint32_t chunks[] = {1, 2, 3, 15, 16, 17, 31, 33, 64, 1000};
 
 typedef struct subject {
@@ -36,8 +47,8 @@ typedef struct subject {
     glm_model_info info;
     const int32_t *ids;
     uint32_t n;
-    /* By precision: [n, n_vocab] and [n, d_model] of the plain run. */
-    float *logits[2], *hidden[2];
+    /* By kind of numbers: [n, n_vocab] and [n, d_model] of the plain run. */
+    float *logits[N_NUMBERS], *hidden[N_NUMBERS];
 } subject;
 
 /* What one case computes; rows that it does not compute keep their marks. */
@@ -160,7 +171,8 @@ static void execute(const subject *s, const unsigned *value, const char *isa, fl
     params.chunk = r.chunk < 512 ? r.chunk : 512;
     params.n_ctx = s->n + N_ASTRAY + 8;
     params.n_sessions = N_NEIGHBOURS + 2;
-    params.precision = value[PRECISION] ? GLM_PRECISION_FAST : GLM_PRECISION_EXACT;
+    params.precision = numbers[value[NUMBERS]].precision;
+    params.kv_type = numbers[value[NUMBERS]].kv_type;
     params.isa = isa;
     must(glm_engine_create(&r.engine, s->model, &params, &err), &err);
     for (size_t i = 0; i < N_NEIGHBOURS; i++)
@@ -181,13 +193,13 @@ static void describe(char *text, size_t size, const unsigned *value)
     static const char *const history[] = {"fresh", "forked", "rolled back"};
     snprintf(text, size, "%u threads, chunk %u, %s, %s, %s", value[THREADS] + 1,
              chunks[value[CHUNK]], value[NEIGHBOURS] ? "four neighbours" : "alone",
-             history[value[HISTORY]], value[PRECISION] ? "fast" : "exact");
+             history[value[HISTORY]], numbers[value[NUMBERS]].name);
 }
 
 static void compare(const subject *s, const unsigned *value, const char *isa)
 {
     const size_t n_vocab = s->info.n_vocab, d_model = s->info.d_model;
-    const unsigned p = value[PRECISION];
+    const unsigned p = value[NUMBERS];
     float *logits = need(s->n * n_vocab * sizeof(float));
     float *hidden = need(s->n * d_model * sizeof(float));
     execute(s, value, isa, logits, hidden);
@@ -281,8 +293,8 @@ static void check_model(const char *name, bool is_whole)
     s.n = ids.dim[0] < 100 ? (uint32_t)ids.dim[0] : 100;
     assert_true(s.n > FORK_AT + N_DECODE && s.info.index_topk < s.n);
     unsigned plain[N_AXES] = {[CHUNK] = 9};
-    for (unsigned p = 0; p < 2; p++) {
-        plain[PRECISION] = p;
+    for (unsigned p = 0; p < N_NUMBERS; p++) {
+        plain[NUMBERS] = p;
         s.logits[p] = need(s.n * s.info.n_vocab * sizeof(float));
         s.hidden[p] = need(s.n * s.info.d_model * sizeof(float));
         execute(&s, plain, NULL, s.logits[p], s.hidden[p]);
@@ -290,7 +302,7 @@ static void check_model(const char *name, bool is_whole)
     }
     unsigned n = is_whole ? run_all(&s) : run_pairwise(&s);
     print_message("%s: %u cases\n", name, n);
-    for (unsigned p = 0; p < 2; p++) {
+    for (unsigned p = 0; p < N_NUMBERS; p++) {
         free(s.logits[p]);
         free(s.hidden[p]);
     }

@@ -13,7 +13,7 @@ static glm_kv *make(uint32_t n_page, glm_kv_layout layout)
                           .n_row = 10,
                           .d_index = 6,
                           .owns_indexer = owners,
-                          .type = GLM_TYPE_F32,
+                          .type = GLM_KV_STORE_F32,
                           .layout = layout,
                           .n_page = n_page};
     glm_kv *kv;

@@ -403,7 +403,8 @@ static void rotary_angles_are_float32_products(void **state)
                                  .n_expert = 1};
     rig_must(glm_pool_create(&pool, 1, &err), &err);
     rig_must(glm_cpu_backend_create(&b, pool, GLM_ISA_SCALAR, &limits, &err), &err);
-    rig_must(glm_forward_create(&f, &weights, b, GLM_TYPE_F32, 1, 1, &err), &err);
+    rig_must(glm_forward_create(&f, &weights, b, GLM_KV_STORE_F32, GLM_KV_STORE_F32, 1, 1, &err),
+             &err);
     rig_must(glm_block_create(&block, f, 1, &err), &err);
     /* The values the model description gives for theta 8e6. */
     assert_true(fabsf(f->inv_freq[1] - 0.608525038F) < 1e-8F);

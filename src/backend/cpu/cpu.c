@@ -13,9 +13,9 @@
 
 static uint32_t heads_per_chunk(const glm_backend_limits *limits)
 {
-    size_t per_head = glm_mul_size(limits->n_sel ? limits->n_sel : 1, sizeof(float));
+    size_t per_head = glm_mul_size(glm_cpu_score_stride(limits->n_sel), sizeof(float));
     size_t heads = SCORE_BYTES_MAX / per_head;
-    return heads < 1 ? 1 : heads > 16 ? 16 : (uint32_t)heads;
+    return heads < 1 ? 1 : heads > GLM_ATTN_HEADS_MAX ? GLM_ATTN_HEADS_MAX : (uint32_t)heads;
 }
 
 static uint32_t index_tok(const glm_backend_limits *limits)
@@ -43,12 +43,14 @@ static void *take(layout *l, size_t n, size_t size)
 static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
 {
     const glm_backend_limits *lim = &cpu->limits;
-    size_t tile = glm_mul_size(16, glm_align_size(lim->n_row, 16));
+    size_t q8 = glm_kv_row_bytes(GLM_KV_STORE_Q8, lim->n_row);
     for (uint32_t i = 0; i < n_threads; i++) {
         glm_cpu_worker w = {
             .matmul = take(l, glm_matmul_scratch_floats(lim->n_cols), sizeof(float)),
-            .tile = take(l, tile, sizeof(float)),
-            .scores = take(l, glm_mul_size(heads_per_chunk(lim), lim->n_sel), sizeof(float)),
+            .tile = take(l, glm_attn_scratch_floats(lim->n_row), sizeof(float)),
+            .scores = take(l, glm_mul_size(heads_per_chunk(lim), glm_cpu_score_stride(lim->n_sel)),
+                           sizeof(float)),
+            .q8 = take(l, heads_per_chunk(lim), q8),
             .row = take(l, lim->n_sel, sizeof(void *)),
             .topk = take(l, lim->n_keys, sizeof(uint32_t)),
         };
@@ -197,9 +199,8 @@ static void cpu_copy_heads(glm_backend *backend, const glm_op_copy_heads *op)
 static void cpu_kv_store(glm_backend *backend, const glm_op_kv_store *op)
 {
     glm_cpu *cpu = glm_cpu_of(backend);
-    glm_kv_store type = glm_cpu_kv_store(op->type);
     for (uint32_t t = 0; t < op->n_tok; t++)
-        cpu->k.kv_encode(op->row[t], glm_cpu_floats(op->x) + t * op->x_stride, op->n, type);
+        cpu->k.kv_encode(op->row[t], glm_cpu_floats(op->x) + t * op->x_stride, op->n, op->type);
 }
 
 static void cpu_add(glm_backend *backend, glm_buf x, glm_buf y, size_t n)

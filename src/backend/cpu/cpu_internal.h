@@ -4,12 +4,14 @@
 #define GLM_BACKEND_CPU_INTERNAL_H
 
 #include "backend/cpu/cpu.h"
+#include "core/mem.h"
 
 /** Scratch of one worker. */
 typedef struct glm_cpu_worker {
     float *matmul;    /* glm_matmul_scratch_floats(limits.n_cols) */
-    float *tile;      /* 16 rows of limits.n_row rounded up to 16 */
-    float *scores;    /* attention: heads_per_chunk rows of limits.n_sel */
+    float *tile;      /* glm_attn_scratch_floats(limits.n_row) */
+    float *scores;    /* attention: heads_per_chunk rows of glm_cpu_score_stride(limits.n_sel) */
+    void *q8;         /* heads_per_chunk Q8 rows of limits.n_row */
     const void **row; /* [limits.n_sel] */
     uint32_t *topk;   /* [limits.n_keys] */
 } glm_cpu_worker;
@@ -47,12 +49,10 @@ static inline uint32_t glm_cpu_min(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/** The kernels' name of a cache type. */
-static inline glm_kv_store glm_cpu_kv_store(glm_type type)
+/** Floats from head to head of attention scores: rows of a power of two would meet in few sets of the caches. */
+static inline size_t glm_cpu_score_stride(size_t n_sel)
 {
-    return type == GLM_TYPE_F16    ? GLM_KV_STORE_F16
-           : type == GLM_TYPE_BF16 ? GLM_KV_STORE_BF16
-                                   : GLM_KV_STORE_F32;
+    return glm_add_size(glm_align_size(n_sel, 16), 16);
 }
 
 /** Rows of w that make a chunk: enough bytes to be worth taking, few enough to spread over the workers. */

@@ -8,6 +8,23 @@ typedef struct attention_job {
     uint32_t groups; /* chunks a row */
 } attention_job;
 
+/* Scores of some heads of row t; queries become Q8 once where rows are. */
+static void score(const attention_job *job, glm_cpu_worker *w, const glm_attn_rows *rows,
+                  const float *q, uint32_t n_heads, size_t stride)
+{
+    const glm_op_attention *op = job->op;
+    const glm_kernels *k = &job->cpu->k;
+    if (op->type != GLM_KV_STORE_Q8) {
+        k->attn_scores(w->scores, stride, q, n_heads, rows, 0, rows->n_sel, op->scale, w->tile);
+        return;
+    }
+    const size_t row_bytes = glm_kv_row_bytes(GLM_KV_STORE_Q8, op->n_row);
+    for (uint32_t h = 0; h < n_heads; h++)
+        k->kv_encode((char *)w->q8 + h * row_bytes, q + (size_t)h * op->n_row, op->n_row, op->type);
+    k->attn_scores_q8(w->scores, stride, w->q8, row_bytes, n_heads, rows, 0, rows->n_sel, op->scale,
+                      w->tile);
+}
+
 /* One row, some heads: gather, score, weigh, sum. */
 static void attention_chunk(void *ctx, uint32_t worker, uint32_t chunk)
 {
@@ -25,15 +42,14 @@ static void attention_chunk(void *ctx, uint32_t worker, uint32_t chunk)
         .n_sel = n_sel,
         .n_row = op->n_row,
         .n_value = op->n_value,
-        .type = glm_cpu_kv_store(op->type),
+        .type = op->type,
     };
-    size_t head = (size_t)t * op->n_heads + h0;
-    job->cpu->k.attn_scores(w->scores, n_sel, glm_cpu_floats(op->q) + head * op->n_row, n_heads,
-                            &rows, 0, n_sel, op->scale, w->tile);
-    float norm[16];
+    const size_t head = (size_t)t * op->n_heads + h0, stride = glm_cpu_score_stride(n_sel);
+    score(job, w, &rows, glm_cpu_floats(op->q) + head * op->n_row, n_heads, stride);
+    float norm[GLM_ATTN_HEADS_MAX];
     for (uint32_t h = 0; h < n_heads; h++)
-        norm[h] = job->cpu->k.softmax(w->scores + (size_t)h * n_sel, n_sel);
-    job->cpu->k.attn_sum(glm_cpu_floats(op->out) + head * op->n_value, w->scores, n_sel, norm,
+        norm[h] = job->cpu->k.softmax(w->scores + h * stride, n_sel);
+    job->cpu->k.attn_sum(glm_cpu_floats(op->out) + head * op->n_value, w->scores, stride, norm,
                          n_heads, &rows, w->tile);
 }
 

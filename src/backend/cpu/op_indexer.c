@@ -39,7 +39,7 @@ static void score_chunk(void *ctx, uint32_t worker, uint32_t chunk)
         const void *keys = op->run(op->ctx, t, position, &n, &stride);
         n = glm_cpu_min(n, end - position);
         job->cpu->k.index_scores(score + position, q, w, op->n_heads, op->d_head, keys, stride, n,
-                                 glm_cpu_kv_store(op->type), job->cpu->worker[worker].tile);
+                                 op->type, job->cpu->worker[worker].tile);
         position += n;
     }
 }

@@ -134,6 +134,13 @@ static inline vf vf_load_f8_e4m3(const void *p)
     return vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_u16(half)), 256);
 }
 
+static inline vf vf_load_i8(const void *p)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(bytes)))));
+}
+
 static inline void vf_store_f16(void *p, vf a)
 {
     vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(a)));

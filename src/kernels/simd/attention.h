@@ -45,7 +45,8 @@ void KERNEL(attn_scores)(float *z, size_t z_stride, const float *q, uint32_t n_h
     for (uint32_t s = 0; s < n; s += GATHER) {
         uint32_t n_tile = n - s < GATHER ? n - s : GATHER;
         for (uint32_t i = 0; i < n_tile; i++)
-            kv_decode(scratch + i * stride, rows->row[s0 + s + i], rows->n_row, rows->type);
+            kv_decode(scratch + i * stride, rows->row[s0 + s + i], rows->n_row, 0, rows->n_row,
+                      rows->type);
         for (uint32_t i = n_tile; i % TILE_ROWS != 0; i++)
             memset(scratch + i * stride, 0, stride * sizeof *scratch);
         for (uint32_t i = 0; i < n_tile; i += TILE_ROWS)
@@ -87,17 +88,30 @@ float KERNEL(softmax)(float *z, size_t n)
     return glm_sum16_tree(lanes);
 }
 
+/*
+ * 64 rows by 64 columns at a time are decoded into the first-level cache for all heads; the rows themselves stay in the
+ * second for their other columns. The next rows are asked for meanwhile.
+ */
 void KERNEL(attn_sum)(float *out, const float *p, size_t p_stride, const float *norm,
                       uint32_t n_heads, const glm_attn_rows *rows, float *scratch)
 {
-    uint32_t n_value = rows->n_value;
-    size_t stride = round16(n_value);
+    enum { SIDE = 64 };
+    const uint32_t n_value = rows->n_value;
+    const size_t side_bytes = glm_kv_row_bytes(rows->type, SIDE);
     memset(out, 0, (size_t)n_heads * n_value * sizeof *out);
-    for (uint32_t s = 0; s < rows->n_sel; s += GATHER) {
-        uint32_t n = rows->n_sel - s < GATHER ? rows->n_sel - s : GATHER;
-        for (uint32_t i = 0; i < n; i++)
-            kv_decode(scratch + i * stride, rows->row[s + i], n_value, rows->type);
-        sum_panel(out, n_value, scratch, stride, n_value, p + s, p_stride, n, n_heads);
+    for (uint32_t s = 0; s < rows->n_sel; s += SIDE) {
+        uint32_t n = rows->n_sel - s < SIDE ? rows->n_sel - s : SIDE;
+        for (uint32_t c = 0; c < n_value; c += SIDE) {
+            uint32_t width = n_value - c < SIDE ? n_value - c : SIDE;
+            for (uint32_t i = 0; i < n; i++) {
+                if (s + i + SIDE < rows->n_sel)
+                    for (size_t b = 0; b < side_bytes; b += 64)
+                        prefetch(rows->row[s + i + SIDE], c / SIDE * side_bytes + b);
+                kv_decode(scratch + (size_t)i * SIDE, rows->row[s + i], rows->n_row, c, width,
+                          rows->type);
+            }
+            sum_panel(out + c, n_value, scratch, SIDE, width, p + s, p_stride, n, n_heads);
+        }
     }
     for (uint32_t h = 0; h < n_heads; h++) {
         float factor = 1 / norm[h], *row = out + (size_t)h * n_value;

@@ -43,7 +43,7 @@ void KERNEL(index_scores)(float *score, const float *q, const float *w, uint32_t
         uint32_t n = n_keys - s < KEYS ? n_keys - s : KEYS;
         for (uint32_t i = 0; i < n; i++)
             kv_decode(scratch + i * stride, (const char *)keys + (s + i) * key_stride_bytes, d_head,
-                      type);
+                      0, d_head, type);
         for (uint32_t i = n; i % TILE_ROWS != 0; i++)
             memset(scratch + i * stride, 0, stride * sizeof *scratch);
         float scores[KEYS];

@@ -8,7 +8,7 @@
  *     vf, vf_zero set1 load store add sub mul div fma     VL float32s; loads and stores need no alignment
  *     vf_greater(a, b), vf_less    a > b ? a : b, a < b ? a : b (b when either is NaN)
  *     vi, vi_set1 add sub half to_exponent from_vf, vf_from_vi     VL 32-bit integers
- *     vf_load_bf16 f16 f8_e4m3, vf_store_f16 bf16         VL elements to and from float32
+ *     vf_load_bf16 f16 f8_e4m3 i8, vf_store_f16 bf16         VL elements to and from float32
  *     vf_rope_step                 ROPE_PAIRS pairs
  *     vec_tree4                    the last four steps of four sums at once
  *
@@ -23,6 +23,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/kernels_internal.h"
+#include "kernels/kv_row.h"
 #include "kernels/sum16.h"
 #include "quant/half.h"
 
@@ -50,30 +51,34 @@ INLINE size_t round16(size_t n)
     return (n + 15) / 16 * 16;
 }
 
-/* float32s of a stored row, and zeros up to a multiple of 16. */
-INLINE void kv_decode(float *out, const void *row, size_t n, glm_kv_store type)
+/*
+ * float32s of elements i0..i0+n-1 of a stored row of n_row, and zeros up to a multiple of 16. In a Q8 row they lie in one
+ * block.
+ */
+INLINE void kv_decode(float *out, const void *row, size_t n_row, size_t i0, size_t n,
+                      glm_kv_store type)
 {
     const char *bytes = row;
+    vf scale =
+        vf_set1(type == GLM_KV_STORE_Q8 ? glm_q8_row_scale(row, n_row, i0 / GLM_KV_BLOCK) : 1);
     size_t i = 0;
-    switch (type) {
-    case GLM_KV_STORE_F32:
-        memcpy(out, row, n * sizeof *out);
-        i = n;
-        break;
-    case GLM_KV_STORE_F16:
-        for (; i + VL <= n; i += VL)
-            vf_store(out + i, vf_load_f16(bytes + 2 * i));
-        for (; i < n; i++)
-            out[i] = glm_f16_to_f32(glm_load_u16(bytes + 2 * i));
-        break;
-    case GLM_KV_STORE_BF16:
-        for (; i + VL <= n; i += VL)
-            vf_store(out + i, vf_load_bf16(bytes + 2 * i));
-        for (; i < n; i++)
-            out[i] = glm_bf16_to_f32(glm_load_u16(bytes + 2 * i));
-        break;
-    }
-    for (; i % 16 != 0; i++)
+    for (; i + VL <= n; i += VL)
+        switch (type) {
+        case GLM_KV_STORE_F32:
+            vf_store(out + i, vf_load(bytes + 4 * (i0 + i)));
+            break;
+        case GLM_KV_STORE_F16:
+            vf_store(out + i, vf_load_f16(bytes + 2 * (i0 + i)));
+            break;
+        case GLM_KV_STORE_BF16:
+            vf_store(out + i, vf_load_bf16(bytes + 2 * (i0 + i)));
+            break;
+        case GLM_KV_STORE_Q8:
+            vf_store(out + i, vf_mul(vf_load_i8(bytes + i0 + i), scale));
+            break;
+        }
+    glm_kv_decode_c(out + i, row, n_row, i0 + i, n - i, type);
+    for (i = n; i % 16 != 0; i++)
         out[i] = 0;
 }
 

@@ -134,6 +134,11 @@ static inline vf vf_load_f8_e4m3(const void *p)
     return _mm256_mul_ps(_mm256_cvtph_ps(_mm_or_si128(half, carry)), _mm256_set1_ps(256));
 }
 
+static inline vf vf_load_i8(const void *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p)));
+}
+
 static inline void vf_store_f16(void *p, vf a)
 {
     _mm_storeu_si128(p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

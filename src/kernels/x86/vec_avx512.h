@@ -9,7 +9,9 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#ifndef KERNEL
 #define KERNEL(slot) glm_##slot##_avx512
+#endif
 #define GLM_TILE_TOK 6
 
 enum {
@@ -133,6 +135,11 @@ static inline vf vf_load_f8_e4m3(const void *p)
     enum { or_and = 0xf8 }; /* a | (b & c); clang wants a constant expression */
     half = _mm256_ternarylogic_epi32(half, carry, _mm256_set1_epi16(0x4000), or_and);
     return _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(256));
+}
+
+static inline vf vf_load_i8(const void *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p)));
 }
 
 static inline void vf_store_f16(void *p, vf a)

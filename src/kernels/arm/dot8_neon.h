@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/* 8-bit dot products for Advanced SIMD of 64-bit Arm without its dot-product instructions (simd/dot8.h). */
+#ifndef GLM_KERNELS_ARM_DOT8_NEON_H
+#define GLM_KERNELS_ARM_DOT8_NEON_H
+
+#include "kernels/arm/vec_neon.h"
+
+enum { DOT8_HEADS = 4, DOT8_VECS = 4, DOT8_BIAS = 0 };
+
+typedef int8x16_t vq;
+
+static inline vq vq_load(const void *p)
+{
+    return vld1q_s8(p);
+}
+
+static inline vi vi_dot4(vi acc, vq rows, uint32_t four)
+{
+    int8x16_t query = vreinterpretq_s8_u32(vdupq_n_u32(four));
+    int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(rows), vget_low_s8(query)));
+    int32x4_t high = vpaddlq_s16(vmull_high_s8(rows, query));
+    return vaddq_u32(acc, vreinterpretq_u32_s32(vpaddq_s32(low, high)));
+}
+
+static inline vf vf_from_int(vi a)
+{
+    return vcvtq_f32_s32(vreinterpretq_s32_u32(a));
+}
+
+static inline void dword_transpose4(void *out, size_t stride_bytes, const void *a, const void *b,
+                                    const void *c, const void *d)
+{
+    uint32x4_t r0 = vreinterpretq_u32_u8(vld1q_u8(a)), r1 = vreinterpretq_u32_u8(vld1q_u8(b));
+    uint32x4_t r2 = vreinterpretq_u32_u8(vld1q_u8(c)), r3 = vreinterpretq_u32_u8(vld1q_u8(d));
+    uint64x2_t t0 = vreinterpretq_u64_u32(vtrn1q_u32(r0, r1));
+    uint64x2_t t1 = vreinterpretq_u64_u32(vtrn2q_u32(r0, r1));
+    uint64x2_t t2 = vreinterpretq_u64_u32(vtrn1q_u32(r2, r3));
+    uint64x2_t t3 = vreinterpretq_u64_u32(vtrn2q_u32(r2, r3));
+    uint8_t *to = out;
+    vst1q_u8(to, vreinterpretq_u8_u64(vtrn1q_u64(t0, t2)));
+    vst1q_u8(to + stride_bytes, vreinterpretq_u8_u64(vtrn1q_u64(t1, t3)));
+    vst1q_u8(to + 2 * stride_bytes, vreinterpretq_u8_u64(vtrn2q_u64(t0, t2)));
+    vst1q_u8(to + 3 * stride_bytes, vreinterpretq_u8_u64(vtrn2q_u64(t1, t3)));
+}
+
+#endif

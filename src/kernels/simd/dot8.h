@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Scores from 8-bit rows in vectors. Rows lie in groups of 16, four bytes of each row side by side, so that a lane is a row
+ * and sums of integers need no tree. The dot8_<isa>.h of an instruction set gives, beside the vocabulary of vec.h,
+ *
+ *     DOT8_HEADS, DOT8_VECS        query heads and vectors of rows a register tile
+ *     DOT8_BIAS                    what vi_dot4 adds to every byte of the rows
+ *     vq, vq_load                  VL times four signed bytes of rows
+ *     vi_dot4(acc, rows, four)     acc + the products of four bytes, lane by lane; exact
+ *     vf_from_int                  VL integers to float32
+ *     dword_transpose4             4 x 4 words of 4 bytes
+ */
+#include "kernels/kv_row.h"
+#include "kernels/simd/vec.h"
+
+enum {
+    GROUP = 16,                 /* rows a group */
+    TILE_KEYS = DOT8_VECS * VL, /* rows a register tile */
+    PANEL = 32,                 /* rows a panel: two groups, a multiple of TILE_KEYS */
+};
+
+INLINE uint32_t load_word(const char *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* Integer sums over n4 words of n_heads query heads and DOT8_VECS vectors of rows of groups that lie group_bytes apart. */
+INLINE void dot8_tile(int n_heads, vi sum[DOT8_HEADS][DOT8_VECS], const char *q, size_t q_stride,
+                      const char *groups, size_t group_bytes, size_t n4)
+{
+    vi acc[DOT8_HEADS][DOT8_VECS];
+#pragma GCC unroll 8
+    for (int h = 0; h < n_heads; h++)
+#pragma GCC unroll 4
+        for (int v = 0; v < DOT8_VECS; v++)
+            acc[h][v] = vi_set1(0);
+    for (size_t k = 0; k < n4; k++) {
+        vq rows[DOT8_VECS];
+#pragma GCC unroll 4
+        for (int v = 0; v < DOT8_VECS; v++)
+            rows[v] = vq_load(groups + (size_t)(v * VL / GROUP) * group_bytes + k * GROUP * 4 +
+                              (size_t)(v * VL % GROUP) * 4);
+#pragma GCC unroll 8
+        for (int h = 0; h < n_heads; h++) {
+            uint32_t four = load_word(q + (size_t)h * q_stride + k * 4);
+#pragma GCC unroll 4
+            for (int v = 0; v < DOT8_VECS; v++)
+                acc[h][v] = vi_dot4(acc[h][v], rows[v], four);
+        }
+    }
+#pragma GCC unroll 8
+    for (int h = 0; h < n_heads; h++)
+#pragma GCC unroll 4
+        for (int v = 0; v < DOT8_VECS; v++)
+            sum[h][v] = acc[h][v];
+}
+
+/* The sums of n_heads <= DOT8_HEADS heads without the bias; q_sum[h * q_sum_stride] is the sum of a head's bytes. */
+INLINE void dot8_heads(uint32_t n_heads, vi sum[DOT8_HEADS][DOT8_VECS], const char *q,
+                       size_t q_stride, const int32_t *q_sum, size_t q_sum_stride,
+                       const char *groups, size_t group_bytes, size_t n4)
+{
+    if (n_heads == DOT8_HEADS)
+        dot8_tile(DOT8_HEADS, sum, q, q_stride, groups, group_bytes, n4);
+    else
+        for (uint32_t h = 0; h < n_heads; h++)
+            dot8_tile(1, sum + h, q + h * q_stride, q_stride, groups, group_bytes, n4);
+    if (DOT8_BIAS)
+        for (uint32_t h = 0; h < n_heads; h++) {
+            vi bias = vi_set1((uint32_t)(q_sum[h * q_sum_stride] * DOT8_BIAS));
+            for (int v = 0; v < DOT8_VECS; v++)
+                sum[h][v] = vi_sub(sum[h][v], bias);
+        }
+}
+
+/* ---- Attention ---- */
+
+typedef struct panel {
+    char *words;   /* [PANEL / GROUP] groups of [n4, GROUP] words */
+    float *scale;  /* [n_blocks, PANEL] */
+    int32_t *sums; /* [n_heads, n_blocks] of the query's bytes */
+    size_t n4, n_blocks, group_bytes;
+} panel;
+
+static panel place_panel(float *scratch, size_t n_row)
+{
+    panel p = {.words = (char *)scratch, .n4 = (n_row + 3) / 4, .n_blocks = glm_kv_blocks(n_row)};
+    p.group_bytes = p.n4 * GROUP * 4;
+    p.scale = scratch + p.n4 * PANEL;
+    p.sums = (int32_t *)(void *)(p.scale + p.n_blocks * PANEL);
+    return p;
+}
+
+static void sum_queries(const panel *p, const char *q, size_t q_stride, uint32_t n_heads,
+                        size_t n_row)
+{
+    for (uint32_t h = 0; h < n_heads; h++)
+        for (size_t b = 0; b < p->n_blocks; b++) {
+            const int8_t *bytes = (const int8_t *)q + h * q_stride;
+            int32_t sum = 0;
+            for (size_t i = b * GLM_KV_BLOCK; i < n_row && i < (b + 1) * GLM_KV_BLOCK; i++)
+                sum += bytes[i];
+            p->sums[h * p->n_blocks + b] = sum;
+        }
+}
+
+/* n rows, the last repeated up to PANEL; `next` (n_next) are asked for. */
+static void fill_panel(const panel *p, const glm_attn_rows *rows, uint32_t s, uint32_t n)
+{
+    const size_t n_row = rows->n_row, row_bytes = glm_kv_row_bytes(GLM_KV_STORE_Q8, n_row);
+    for (uint32_t i = 0; i < PANEL; i += 4) {
+        const char *row[4];
+        for (uint32_t j = 0; j < 4; j++) {
+            row[j] = rows->row[s + (i + j < n ? i + j : n - 1)];
+            for (size_t b = 0; b < p->n_blocks; b++)
+                p->scale[b * PANEL + i + j] = glm_q8_row_scale(row[j], n_row, b);
+            if (s + i + j + PANEL < rows->n_sel)
+                for (size_t at = 0; at < row_bytes; at += 64)
+                    __builtin_prefetch((const char *)rows->row[s + i + j + PANEL] + at, 0, 2);
+        }
+        char *out = p->words + i / GROUP * p->group_bytes + i % GROUP * 4;
+        size_t k = 0;
+        for (; k + 4 <= p->n4; k += 4)
+            dword_transpose4(out + k * GROUP * 4, GROUP * 4, row[0] + 4 * k, row[1] + 4 * k,
+                             row[2] + 4 * k, row[3] + 4 * k);
+        for (; k < p->n4; k++)
+            for (uint32_t j = 0; j < 4; j++)
+                memcpy(out + k * GROUP * 4 + j * 4, row[j] + 4 * k, 4);
+    }
+}
+
+/* Scores of n_heads <= DOT8_HEADS heads (from head h0 on) and the rows of a panel from r0 on; z is theirs. */
+static void score_tile(float *z, size_t z_stride, const char *q, size_t q_stride, uint32_t h0,
+                       uint32_t n_heads, size_t n_row, const panel *p, uint32_t r0, uint32_t n,
+                       float scale)
+{
+    float acc[DOT8_HEADS][TILE_KEYS] = {{0}};
+    const char *groups = p->words + r0 / GROUP * p->group_bytes + r0 % GROUP * 4;
+    for (size_t b = 0; b < p->n_blocks; b++) {
+        const size_t k0 = b * GLM_KV_BLOCK / 4, k1 = (b + 1) * GLM_KV_BLOCK / 4;
+        vi sum[DOT8_HEADS][DOT8_VECS];
+        dot8_heads(n_heads, sum, q + k0 * 4, q_stride, p->sums + h0 * p->n_blocks + b, p->n_blocks,
+                   groups + k0 * GROUP * 4, p->group_bytes, (k1 < p->n4 ? k1 : p->n4) - k0);
+        for (uint32_t h = 0; h < n_heads; h++) {
+            vf q_scale = vf_set1(glm_q8_row_scale(q + h * q_stride, n_row, b));
+            for (int v = 0; v < DOT8_VECS; v++) {
+                vf term = vf_mul(vf_from_int(sum[h][v]),
+                                 vf_load(p->scale + b * PANEL + r0 + (uint32_t)(v * VL)));
+                vf_store(acc[h] + v * VL, vf_fma(term, q_scale, vf_load(acc[h] + v * VL)));
+            }
+        }
+    }
+    for (uint32_t h = 0; h < n_heads; h++) {
+        for (int v = 0; v < DOT8_VECS; v++)
+            vf_store(acc[h] + v * VL, vf_mul(vf_load(acc[h] + v * VL), vf_set1(scale)));
+        memcpy(z + h * z_stride, acc[h], (n < TILE_KEYS ? n : TILE_KEYS) * sizeof(float));
+    }
+}
+
+void KERNEL(attn_scores_q8)(float *z, size_t z_stride, const void *q, size_t q_stride_bytes,
+                            uint32_t n_heads, const glm_attn_rows *rows, uint32_t s0, uint32_t n,
+                            float scale, float *scratch)
+{
+    panel p = place_panel(scratch, rows->n_row);
+    if (DOT8_BIAS)
+        sum_queries(&p, q, q_stride_bytes, n_heads, rows->n_row);
+    for (uint32_t s = 0; s < n; s += PANEL) {
+        uint32_t n_rows = n - s < PANEL ? n - s : PANEL;
+        fill_panel(&p, rows, s0 + s, n_rows);
+        for (uint32_t h = 0; h < n_heads; h += DOT8_HEADS)
+            for (uint32_t r = 0; r < n_rows; r += TILE_KEYS)
+                score_tile(z + h * z_stride + s + r, z_stride, (const char *)q + h * q_stride_bytes,
+                           q_stride_bytes, h, n_heads - h < DOT8_HEADS ? n_heads - h : DOT8_HEADS,
+                           rows->n_row, &p, r, n_rows - r, scale);
+    }
+}
