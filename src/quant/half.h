@@ -26,6 +26,17 @@ static inline uint32_t glm_load_u32(const void *p)
     return v;
 }
 
+static inline void glm_store_u16(void *p, uint32_t v)
+{
+    uint16_t low = (uint16_t)v;
+    memcpy(p, &low, sizeof low);
+}
+
+static inline void glm_store_u32(void *p, uint32_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
 static inline float glm_f32_from_bits(uint32_t bits)
 {
     float v;

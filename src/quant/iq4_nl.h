@@ -24,4 +24,12 @@ static inline void glm_block_iq4_nl_decode(float *out, const glm_block_iq4_nl *b
     }
 }
 
+/** Write a block: d as f16 bits, 32 indices 0..15. */
+static inline void glm_block_iq4_nl_pack(glm_block_iq4_nl *b, uint16_t d, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    for (int j = 0; j < 16; j++)
+        b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
 #endif

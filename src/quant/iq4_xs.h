@@ -33,4 +33,21 @@ static inline void glm_block_iq4_xs_decode(float *out, const glm_block_iq4_xs *b
     }
 }
 
+/** Write a block: d as f16 bits, 8 scales -32..31, 256 indices 0..15. */
+static inline void glm_block_iq4_xs_pack(glm_block_iq4_xs *b, uint16_t d, const int8_t *scale,
+                                         const uint8_t *q)
+{
+    uint32_t high = 0;
+    for (int g = 0; g < 8; g++)
+        high |= (uint32_t)((scale[g] + 32) >> 4) << (2 * g);
+    glm_store_u16(b->d, d);
+    glm_store_u16(b->scales_h, high);
+    for (int g = 0; g < 4; g++)
+        b->scales_l[g] =
+            (uint8_t)(((scale[2 * g] + 32) & 15) | ((scale[2 * g + 1] + 32) & 15) << 4);
+    for (int g = 0; g < 8; g++)
+        for (int j = 0; j < 16; j++)
+            b->qs[g * 16 + j] = (uint8_t)(q[g * 32 + j] | q[g * 32 + 16 + j] << 4);
+}
+
 #endif

@@ -19,4 +19,14 @@ static inline int glm_k_min(const uint8_t *scales, int g)
     return g < 4 ? scales[g + 4] & 63 : scales[g + 4] >> 4 | scales[g] >> 6 << 4;
 }
 
+/** The inverse: 8 scales and 8 minima, each 0..63, into the 12 bytes. */
+static inline void glm_k_pack(uint8_t *scales, const uint8_t *scale, const uint8_t *min)
+{
+    for (int g = 0; g < 4; g++) {
+        scales[g] = (uint8_t)(scale[g] | scale[g + 4] >> 4 << 6);
+        scales[g + 4] = (uint8_t)(min[g] | min[g + 4] >> 4 << 6);
+        scales[g + 8] = (uint8_t)((scale[g + 4] & 15) | (min[g + 4] & 15) << 4);
+    }
+}
+
 #endif

@@ -25,4 +25,12 @@ static inline void glm_block_mxfp4_decode(float *out, const glm_block_mxfp4 *b)
     }
 }
 
+/** Write a block: the exponent byte, 32 codes 0..15. */
+static inline void glm_block_mxfp4_pack(glm_block_mxfp4 *b, uint8_t e, const uint8_t *q)
+{
+    b->e = e;
+    for (int j = 0; j < 16; j++)
+        b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
 #endif

@@ -28,4 +28,13 @@ static inline void glm_block_nvfp4_decode(float *out, const glm_block_nvfp4 *b)
     }
 }
 
+/** Write a block: 4 scales as unsigned E4M3, 64 codes 0..15. */
+static inline void glm_block_nvfp4_pack(glm_block_nvfp4 *b, const uint8_t *e, const uint8_t *q)
+{
+    memcpy(b->e, e, 4);
+    for (int g = 0; g < 4; g++)
+        for (int l = 0; l < 8; l++)
+            b->qs[g * 8 + l] = (uint8_t)(q[g * 16 + l] | q[g * 16 + 8 + l] << 4);
+}
+
 #endif

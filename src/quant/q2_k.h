@@ -30,4 +30,18 @@ static inline void glm_block_q2_k_decode(float *out, const glm_block_q2_k *b)
     }
 }
 
+/** Write a block: d and dmin as f16 bits, 16 scales and minima 0..15, 256 codes 0..3. */
+static inline void glm_block_q2_k_pack(glm_block_q2_k *b, uint16_t d, uint16_t dmin,
+                                       const uint8_t *scale, const uint8_t *min, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    glm_store_u16(b->dmin, dmin);
+    for (int g = 0; g < 16; g++)
+        b->scales[g] = (uint8_t)(scale[g] | min[g] << 4);
+    for (int half = 0; half < 2; half++, q += 128)
+        for (int l = 0; l < 32; l++)
+            b->qs[half * 32 + l] =
+                (uint8_t)(q[l] | q[l + 32] << 2 | q[l + 64] << 4 | q[l + 96] << 6);
+}
+
 #endif

@@ -35,4 +35,29 @@ static inline void glm_block_q3_k_decode(float *out, const glm_block_q3_k *b)
     }
 }
 
+/** Write a block: d as f16 bits, 16 scales -32..31, 256 codes 0..7. */
+static inline void glm_block_q3_k_pack(glm_block_q3_k *b, uint16_t d, const int8_t *scale,
+                                       const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    for (int j = 0; j < 8; j++)
+        b->scales[j] = (uint8_t)(((scale[j] + 32) & 15) | ((scale[j + 8] + 32) & 15) << 4);
+    for (int j = 0; j < 4; j++) {
+        int high = 0;
+        for (int i = 0; i < 4; i++)
+            high |= (scale[4 * i + j] + 32) >> 4 << (2 * i);
+        b->scales[8 + j] = (uint8_t)high;
+    }
+    for (int l = 0; l < 32; l++) {
+        int high = 0;
+        for (int i = 0; i < 8; i++)
+            high |= q[32 * i + l] >> 2 << i;
+        b->hmask[l] = (uint8_t)high;
+    }
+    for (int half = 0; half < 2; half++, q += 128)
+        for (int l = 0; l < 32; l++)
+            b->qs[half * 32 + l] = (uint8_t)((q[l] & 3) | (q[l + 32] & 3) << 2 |
+                                             (q[l + 64] & 3) << 4 | (q[l + 96] & 3) << 6);
+}
+
 #endif

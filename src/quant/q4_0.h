@@ -23,4 +23,12 @@ static inline void glm_block_q4_0_decode(float *out, const glm_block_q4_0 *b)
         out[j + 16] = d * (float)((b->qs[j] >> 4) - 8);
 }
 
+/** Write a block: d as f16 bits, 32 codes 0..15. */
+static inline void glm_block_q4_0_pack(glm_block_q4_0 *b, uint16_t d, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    for (int j = 0; j < 16; j++)
+        b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
 #endif

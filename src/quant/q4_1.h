@@ -24,4 +24,13 @@ static inline void glm_block_q4_1_decode(float *out, const glm_block_q4_1 *b)
     }
 }
 
+/** Write a block: d and m as f16 bits, 32 codes 0..15. */
+static inline void glm_block_q4_1_pack(glm_block_q4_1 *b, uint16_t d, uint16_t m, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    glm_store_u16(b->m, m);
+    for (int j = 0; j < 16; j++)
+        b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
 #endif

@@ -31,4 +31,16 @@ static inline void glm_block_q4_k_decode(float *out, const glm_block_q4_k *b)
     }
 }
 
+/** Write a block: d and dmin as f16 bits, 8 scales and minima 0..63, 256 codes 0..15. */
+static inline void glm_block_q4_k_pack(glm_block_q4_k *b, uint16_t d, uint16_t dmin,
+                                       const uint8_t *scale, const uint8_t *min, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    glm_store_u16(b->dmin, dmin);
+    glm_k_pack(b->scales, scale, min);
+    for (int g = 0; g < 8; g += 2)
+        for (int l = 0; l < 32; l++)
+            b->qs[g * 16 + l] = (uint8_t)(q[g * 32 + l] | q[g * 32 + 32 + l] << 4);
+}
+
 #endif

@@ -27,4 +27,16 @@ static inline void glm_block_q5_0_decode(float *out, const glm_block_q5_0 *b)
     }
 }
 
+/** Write a block: d as f16 bits, 32 codes 0..31. */
+static inline void glm_block_q5_0_pack(glm_block_q5_0 *b, uint16_t d, const uint8_t *q)
+{
+    uint32_t qh = 0;
+    for (int j = 0; j < 32; j++)
+        qh |= (uint32_t)(q[j] >> 4) << j;
+    for (int j = 0; j < 16; j++)
+        b->qs[j] = (uint8_t)((q[j] & 15) | q[j + 16] << 4);
+    glm_store_u16(b->d, d);
+    glm_store_u32(b->qh, qh);
+}
+
 #endif

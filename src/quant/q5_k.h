@@ -33,4 +33,21 @@ static inline void glm_block_q5_k_decode(float *out, const glm_block_q5_k *b)
     }
 }
 
+/** Write a block: d and dmin as f16 bits, 8 scales and minima 0..63, 256 codes 0..31. */
+static inline void glm_block_q5_k_pack(glm_block_q5_k *b, uint16_t d, uint16_t dmin,
+                                       const uint8_t *scale, const uint8_t *min, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    glm_store_u16(b->dmin, dmin);
+    glm_k_pack(b->scales, scale, min);
+    for (int l = 0; l < 32; l++) {
+        uint32_t high = 0;
+        for (int g = 0; g < 8; g++)
+            high |= (uint32_t)(q[g * 32 + l] >> 4) << g;
+        b->qh[l] = (uint8_t)high;
+        for (int g = 0; g < 8; g += 2)
+            b->qs[g * 16 + l] = (uint8_t)((q[g * 32 + l] & 15) | q[g * 32 + 32 + l] << 4);
+    }
+}
+
 #endif

@@ -32,4 +32,19 @@ static inline void glm_block_q6_k_decode(float *out, const glm_block_q6_k *b)
     }
 }
 
+/** Write a block: d as f16 bits, 16 scales -128..127, 256 codes 0..63. */
+static inline void glm_block_q6_k_pack(glm_block_q6_k *b, uint16_t d, const int8_t *scale,
+                                       const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    memcpy(b->scales, scale, 16);
+    for (int half = 0; half < 2; half++, q += 128)
+        for (int l = 0; l < 32; l++) {
+            b->ql[half * 64 + l] = (uint8_t)((q[l] & 15) | q[l + 64] << 4);
+            b->ql[half * 64 + 32 + l] = (uint8_t)((q[l + 32] & 15) | q[l + 96] << 4);
+            b->qh[half * 32 + l] = (uint8_t)(q[l] >> 4 | q[l + 32] >> 4 << 2 | q[l + 64] >> 4 << 4 |
+                                             q[l + 96] >> 4 << 6);
+        }
+}
+
 #endif

@@ -21,4 +21,11 @@ static inline void glm_block_q8_0_decode(float *out, const glm_block_q8_0 *b)
         out[j] = d * (float)b->qs[j];
 }
 
+/** Write a block: d as f16 bits, 32 values -128..127. */
+static inline void glm_block_q8_0_pack(glm_block_q8_0 *b, uint16_t d, const int8_t *q)
+{
+    glm_store_u16(b->d, d);
+    memcpy(b->qs, q, 32);
+}
+
 #endif

@@ -32,4 +32,25 @@ static inline void glm_block_tq1_0_decode(float *out, const glm_block_tq1_0 *b)
             out[240 + 4 * n + l] = d * (float)(((uint8_t)(b->qh[l] * pow3[n]) * 3 >> 8) - 1);
 }
 
+/** The byte whose first n <= 5 base-3 digits the decoder reads as q[0], q[stride], ...: their fraction of 256, rounded up. */
+static inline uint8_t glm_tq1_0_byte(const uint8_t *q, int stride, int n)
+{
+    int v = 0;
+    for (int i = 0; i < 5; i++)
+        v = 3 * v + (i < n ? q[i * stride] : 0);
+    return (uint8_t)((v * 256 + 242) / 243);
+}
+
+/** Write a block: d as f16 bits, 256 codes 0..2. */
+static inline void glm_block_tq1_0_pack(glm_block_tq1_0 *b, uint16_t d, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    for (int l = 0; l < 32; l++)
+        b->qs[l] = glm_tq1_0_byte(q + l, 32, 5);
+    for (int l = 0; l < 16; l++)
+        b->qs[32 + l] = glm_tq1_0_byte(q + 160 + l, 16, 5);
+    for (int l = 0; l < 4; l++)
+        b->qh[l] = glm_tq1_0_byte(q + 240 + l, 4, 4);
+}
+
 #endif

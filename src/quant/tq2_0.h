@@ -22,4 +22,14 @@ static inline void glm_block_tq2_0_decode(float *out, const glm_block_tq2_0 *b)
             out[g * 32 + l] = d * (float)((b->qs[g / 4 * 32 + l] >> (g % 4 * 2) & 3) - 1);
 }
 
+/** Write a block: d as f16 bits, 256 codes 0..2. */
+static inline void glm_block_tq2_0_pack(glm_block_tq2_0 *b, uint16_t d, const uint8_t *q)
+{
+    glm_store_u16(b->d, d);
+    for (int half = 0; half < 2; half++, q += 128)
+        for (int l = 0; l < 32; l++)
+            b->qs[half * 32 + l] =
+                (uint8_t)(q[l] | q[l + 32] << 2 | q[l + 64] << 4 | q[l + 96] << 6);
+}
+
 #endif

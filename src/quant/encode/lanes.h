@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sixteen candidates side by side: the searches try 16 scales at once, one a lane, and walk over a group's elements. A lane
+ * never meets another, so the sums have one order whatever the width of a register, and every build gives the same
+ * bits. Written with the compiler's vector types; each build takes the widest it has.
+ */
+#ifndef GLM_QUANT_ENCODE_LANES_H
+#define GLM_QUANT_ENCODE_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { GLM_LANES = 16 };
+
+#if defined __AVX512F__
+enum { GLM_VEC = 16 };
+#elif defined __AVX2__
+enum { GLM_VEC = 8 };
+#else
+enum { GLM_VEC = 4 };
+#endif
+
+typedef float vec_f __attribute__((vector_size(4 * GLM_VEC)));
+typedef int32_t vec_i __attribute__((vector_size(4 * GLM_VEC)));
+
+static inline vec_f vec_load(const float *p)
+{
+    vec_f v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vec_store(float *p, vec_f v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vec_f vec_set(float v)
+{
+    return v - (vec_f){0};
+}
+
+static inline vec_f vec_select(vec_i mask, vec_f yes, vec_f no)
+{
+    return (vec_f)((mask & (vec_i)yes) | (~mask & (vec_i)no));
+}
+
+static inline vec_f vec_clamp(vec_f v, float low, float high)
+{
+    v = vec_select(v < low, vec_set(low), v);
+    return vec_select(v > high, vec_set(high), v);
+}
+
+/** To the nearest integer, ties to even, for |v| < 2^22. */
+static inline vec_f vec_round(vec_f v)
+{
+    return v + 0x1.8p23F - 0x1.8p23F;
+}
+
+/** 1 / v; 0 where |v| is so small that it would overflow: a scale of 0 encodes 0. */
+static inline vec_f vec_inverse(vec_f v)
+{
+    vec_i tiny = (v < 1e-30F) & (v > -1e-30F);
+    return vec_select(tiny, vec_set(0), 1.0F / vec_select(tiny, vec_set(1), v));
+}
+
+/** The 11 leading bits of v, ties to even: the f16 of a normal result. Source: Dekker 1971, for |v| < 2^100. */
+static inline vec_f vec_11_bits(vec_f v)
+{
+    vec_f big = v * 8193.0F;
+    return big - (big - v);
+}
+
+/** The lane with the least value, the first of equals; NaN loses. */
+static inline int least_lane(const float v[GLM_LANES])
+{
+    int best = 0;
+    for (int i = 1; i < GLM_LANES; i++)
+        if (v[i] < v[best])
+            best = i;
+    return best;
+}
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/* Formats with one scale a block, f16 (Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, TQ) or a power of two (MXFP4, and NVFP4's E4M3). */
+#ifndef GLM_QUANT_ENCODE_SINGLE_H
+#define GLM_QUANT_ENCODE_SINGLE_H
+
+#include "quant/encode/scan.h"
+#include "quant/formats.h"
+
+/** The value of greatest magnitude, with its sign. */
+static inline float signed_peak(const float *x, int n)
+{
+    float peak = 0;
+    for (int j = 0; j < n; j++)
+        peak = fabsf(x[j]) > fabsf(peak) ? x[j] : peak;
+    return peak;
+}
+
+/** 16 scales that put the group's peak at t[i]. */
+static inline void scales_of_peak(float s[GLM_LANES], float peak, const float t[GLM_LANES])
+{
+    for (int i = 0; i < GLM_LANES; i++)
+        s[i] = peak / t[i];
+}
+
+/*
+ * The best scale of a group, real-valued: the best of 16 that put its peak at t[i], then the least-squares scale of the codes that
+ * this one gives.
+ */
+static inline float coarse_scale(const float *x, const float *w, int n, const float t[GLM_LANES],
+                                 levels l)
+{
+    float s[GLM_LANES], err[GLM_LANES], xq, qq;
+    scales_of_peak(s, signed_peak(x, n), t);
+    scan_scales(err, x, w, n, s, l);
+    float best = s[least_lane(err)];
+    level_sums(&xq, &qq, x, w, n, best, l);
+    return qq > 0 ? xq / qq : best;
+}
+
+/** Round 16 scales as they would be stored. */
+static inline void round_scales(const block *b, float s[GLM_LANES])
+{
+    bool is_normal = true;
+    for (int i = 0; i < GLM_LANES; i++) {
+        float v = fabsf(s[i] * b->down);
+        is_normal = is_normal && v > 0x1p-13F && v < 0x1p15F;
+    }
+    if (is_normal)
+        for (int i = 0; i < GLM_LANES; i += GLM_VEC)
+            vec_store(s + i, vec_11_bits(vec_load(s + i)));
+    else
+        for (int i = 0; i < GLM_LANES; i++)
+            s[i] = scale_from_f16(b, scale_to_f16(b, s[i]));
+}
+
+/** The best f16 scale of a block: coarse_scale, then 16 neighbours of it `step` apart, as they would be stored. */
+static inline uint16_t best_f16_scale(const block *b, int n, const float t[GLM_LANES], float step,
+                                      levels l)
+{
+    float s[GLM_LANES], err[GLM_LANES], centre = coarse_scale(b->x, b->w, n, t, l);
+    for (int i = 0; i < GLM_LANES; i++)
+        s[i] = centre * (1 + (float)(i - 8) * step);
+    round_scales(b, s);
+    scan_scales(err, b->x, b->w, n, s, l);
+    return scale_to_f16(b, s[least_lane(err)]);
+}
+
+static const levels levels_q4_0 = {LEVELS_INTEGER, -8, 7}, levels_q5_0 = {LEVELS_INTEGER, -16, 15},
+                    levels_q8_0 = {LEVELS_INTEGER, -127, 127}, levels_iq4 = {LEVELS_IQ4, -127, 113},
+                    levels_e2m1 = {LEVELS_E2M1, -12, 12}, levels_ternary = {LEVELS_INTEGER, -1, 1};
+
+/* Where the peak of a block may go: near either end of the levels, and a little beyond, which clips it. */
+static const float peak_q4_0[GLM_LANES] = {-9,    -8.6F, -8.3F, -8,   -7.7F, -7.4F, -7,   -6.6F,
+                                           -6.2F, 7.9F,  7.5F,  7.2F, 7,     6.7F,  6.3F, 6};
+static const float peak_q5_0[GLM_LANES] = {-17, -16.5F, -16.2F, -16, -15.6F, -15.2F, -14.8F, -14.4F,
+                                           -14, 15.6F,  15.3F,  15,  14.6F,  14.2F,  13.8F,  13.4F};
+static const float peak_q8_0[GLM_LANES] = {127, 126.5F, 126, 125.5F, 125, 124.5F, 124, 123.5F,
+                                           123, 122,    121, 120,    119, 118,    117, 116};
+static const float peak_iq4[GLM_LANES] = {-140, -133, -127, -121, -115, -109, -104, -98,
+                                          -92,  126,  120,  113,  107,  101,  95,   89};
+
+static inline void encode_q8_0(glm_block_q8_0 *out, const float *x, const float *w)
+{
+    block b;
+    float s[GLM_LANES], err[GLM_LANES];
+    int8_t q[32];
+    block_init(&b, x, w, 32);
+    scales_of_peak(s, b.amax, peak_q8_0);
+    round_scales(&b, s);
+    scan_scales(err, b.x, b.w, 32, s, levels_q8_0);
+    float best = s[least_lane(err)], inv = inverse(best);
+    for (int j = 0; j < 32; j++)
+        q[j] = (int8_t)(int)level(b.x[j] * inv, levels_q8_0);
+    glm_block_q8_0_pack(out, scale_to_f16(&b, best), q);
+}
+
+/** d and codes of a block of 32 with one f16 scale. */
+static inline uint16_t encode_one_scale(uint8_t q[32], const float *x, const float *w,
+                                        const float t[GLM_LANES], float step, levels l)
+{
+    block b;
+    block_init(&b, x, w, 32);
+    uint16_t d = best_f16_scale(&b, 32, t, step, l);
+    encode_levels(q, b.x, 32, scale_from_f16(&b, d), l);
+    return d;
+}
+
+static inline void encode_q4_0(glm_block_q4_0 *out, const float *x, const float *w)
+{
+    uint8_t q[32];
+    uint16_t d = encode_one_scale(q, x, w, peak_q4_0, 0.004F, levels_q4_0);
+    glm_block_q4_0_pack(out, d, q);
+}
+
+static inline void encode_q5_0(glm_block_q5_0 *out, const float *x, const float *w)
+{
+    uint8_t q[32];
+    uint16_t d = encode_one_scale(q, x, w, peak_q5_0, 0.002F, levels_q5_0);
+    glm_block_q5_0_pack(out, d, q);
+}
+
+static inline void encode_iq4_nl(glm_block_iq4_nl *out, const float *x, const float *w)
+{
+    uint8_t q[32];
+    uint16_t d = encode_one_scale(q, x, w, peak_iq4, 0.004F, levels_iq4);
+    glm_block_iq4_nl_pack(out, d, q);
+}
+
+/* How much of a group's range the 16 starts of an affine fit cut off, at its lower and its upper end. */
+static const float trim[4] = {-0.02F, 0.01F, 0.04F, 0.08F};
+
+/** 16 starts for the codes 0..q_max over [low, high], `width` times the trims. */
+static inline void affine_starts(float a[GLM_LANES], float b[GLM_LANES], float low, float high,
+                                 float q_max, float width)
+{
+    for (int i = 0; i < GLM_LANES; i++) {
+        float range = high - low, cut_low = trim[i % 4] * width, cut_high = trim[i / 4] * width;
+        a[i] = range * (1 - cut_low - cut_high) / q_max;
+        b[i] = -(low + range * cut_low);
+    }
+}
+
+static inline void min_max(float *low, float *high, const float *x, int n)
+{
+    float least = x[0], most = x[0];
+    for (int j = 1; j < n; j++) {
+        least = x[j] < least ? x[j] : least;
+        most = x[j] > most ? x[j] : most;
+    }
+    *low = least;
+    *high = most;
+}
+
+/** d, m and codes of a block of 32 with d * q + m. */
+static inline void encode_scale_and_min(uint8_t q[32], uint16_t dm[2], const float *x,
+                                        const float *w, float q_max, float width)
+{
+    block b;
+    float a[GLM_LANES], shift[GLM_LANES], err[GLM_LANES], low, high;
+    block_init(&b, x, w, 32);
+    min_max(&low, &high, b.x, 32);
+    affine_starts(a, shift, low, high, q_max, width);
+    fit_affine(a, shift, b.x, b.w, 32, q_max, false);
+    round_scales(&b, a);
+    round_scales(&b, shift);
+    scan_affine(err, b.x, b.w, 32, a, shift, q_max);
+    int best = least_lane(err);
+    encode_affine(q, b.x, 32, a[best], shift[best], q_max);
+    dm[0] = scale_to_f16(&b, a[best]);
+    dm[1] = scale_to_f16(&b, -shift[best]);
+}
+
+static inline void encode_q4_1(glm_block_q4_1 *out, const float *x, const float *w)
+{
+    uint8_t q[32];
+    uint16_t dm[2];
+    encode_scale_and_min(q, dm, x, w, 15, 1);
+    glm_block_q4_1_pack(out, dm[0], dm[1], q);
+}
+
+static inline void encode_q5_1(glm_block_q5_1 *out, const float *x, const float *w)
+{
+    uint8_t q[32];
+    uint16_t dm[2];
+    encode_scale_and_min(q, dm, x, w, 31, 0.5F);
+    glm_block_q5_1_pack(out, dm[0], dm[1], q);
+}
+
+#endif
