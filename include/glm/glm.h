@@ -102,7 +102,7 @@ typedef struct glm_model_info {
     uint64_t size_bytes; /* of all tensors of the package */
     uint32_t n_tensors;
     uint32_t n_files;
-    uint64_t kv_bytes_per_token[4]; /* by glm_kv_type, indexer keys included */
+    uint64_t kv_bytes_per_token[4]; /* by glm_kv_type, with index keys in f32 beside f32 and in q8 beside the others */
     int32_t eos_ids[16];            /* end tokens */
     uint32_t n_eos;
     double temperature, top_p, min_p; /* generation_config; 1, 1 and 0 when absent */
@@ -158,7 +158,7 @@ typedef enum glm_kv_type {
     GLM_KV_F16,
     GLM_KV_BF16,
     GLM_KV_Q8,
-    GLM_KV_AUTO, /* f32 in exact precision, f16 in fast */
+    GLM_KV_AUTO, /* f32 in exact precision; in fast f16 for rows of the cache, q8 for index keys */
 } glm_kv_type;
 
 typedef struct glm_engine_params {
@@ -167,7 +167,8 @@ typedef struct glm_engine_params {
     uint32_t n_sessions; /* sequences the KV pool is sized for; 0: 1 */
     uint32_t chunk;      /* tokens of one sequence worked on at once in a step; 0: 512 */
     glm_precision precision;
-    glm_kv_type kv_type;
+    glm_kv_type kv_type;    /* of the attention's cache rows */
+    glm_kv_type index_type; /* of the indexer's keys */
     uint64_t memory_bytes; /* ceiling on anonymous and pinned memory; 0: 7/8 of what is available */
     const char *isa;       /* "scalar", "avx2", ...: only lowers; NULL: the best */
 } glm_engine_params;
@@ -187,7 +188,7 @@ GLM_API void glm_engine_destroy(glm_engine *engine);
 typedef struct glm_engine_info {
     uint32_t n_threads, n_ctx, n_sessions, chunk;
     glm_precision precision;
-    glm_kv_type kv_type;
+    glm_kv_type kv_type, index_type;
     const char *isa;
     bool ctx_was_limited;  /* n_ctx is below the model's because of memory */
     uint64_t memory_bytes; /* planned anonymous memory, all KV pages included */

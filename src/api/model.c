@@ -215,7 +215,7 @@ static uint64_t kv_bytes_per_token(const glm_config *c, glm_kv_store type)
         .d_index = c->index_d_head,
         .owns_indexer = c->owns_indexer,
         .type = type,
-        .index_type = type == GLM_KV_STORE_Q8 ? GLM_KV_STORE_F16 : type,
+        .index_type = type == GLM_KV_STORE_F32 ? type : GLM_KV_STORE_Q8,
     };
     return glm_kv_page_bytes(&shape) / GLM_KV_PAGE_TOKENS;
 }

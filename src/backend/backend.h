@@ -100,6 +100,13 @@ typedef struct glm_op_kv_store {
     void *const *row; /* [n_tok] */
 } glm_op_kv_store;
 
+/** n_vec vectors of n values behind each other, each times the Walsh-Hadamard matrix (kernels/indexer.h), in place. */
+typedef struct glm_op_hadamard {
+    glm_buf x;
+    size_t n_vec;
+    uint32_t n;
+} glm_op_hadamard;
+
 /** Pointers to the cache rows of the selected positions first..first+n-1 of row t of a step. Thread-safe. */
 typedef void glm_gather_fn(const void **row, const void *ctx, uint32_t t, uint32_t first,
                            uint32_t n);
@@ -117,14 +124,14 @@ typedef struct glm_op_attention {
 } glm_op_attention;
 
 /** The run of consecutive index keys of row t's sequence that begins at `position`: its address; *n is how many follow
- * each other `*stride_bytes` apart. Thread-safe. */
+ * each other `*stride_bytes` apart. Q8: `position` begins a group, and groups lie that far apart. Thread-safe. */
 typedef const void *glm_key_run_fn(const void *ctx, uint32_t t, uint32_t position, uint32_t *n,
                                    size_t *stride_bytes);
 
 /** Score all keys of each row and select the best k positions (kernels/indexer.h). */
 typedef struct glm_op_index {
-    glm_buf q; /* [n_tok, n_heads, d_head] */
-    glm_buf w; /* [n_tok, n_heads]; multiplied by w_scale first */
+    glm_buf q; /* [n_tok, n_heads, d_head]; lost if keys are Q8 */
+    glm_buf w; /* [n_tok, n_heads]; multiplied by w_scale first; lost if keys are Q8 */
     float w_scale;
     uint32_t n_tok, n_heads, d_head;
     glm_kv_store type;      /* of the keys */
@@ -203,6 +210,9 @@ typedef struct glm_backend_ops {
     void (*head_matmul)(glm_backend *backend, const glm_op_head_matmul *op);
     void (*copy_heads)(glm_backend *backend, const glm_op_copy_heads *op);
     void (*kv_store)(glm_backend *backend, const glm_op_kv_store *op);
+    /** The same for index keys: Q8 goes to lanes of groups. */
+    void (*index_store)(glm_backend *backend, const glm_op_kv_store *op);
+    void (*hadamard)(glm_backend *backend, const glm_op_hadamard *op);
     void (*attention)(glm_backend *backend, const glm_op_attention *op);
     void (*index)(glm_backend *backend, const glm_op_index *op);
     void (*router)(glm_backend *backend, const glm_op_router *op);

@@ -134,6 +134,8 @@ static glm_engine_params engine_params(const cli_args *args, const cli_engine_ne
     params.kv_type = GLM_KV_AUTO;
     if (cli_is_set(args, OPT_KV_TYPE)) /* the choices stand in the order of glm_kv_type */
         params.kv_type = (glm_kv_type)args->values[OPT_KV_TYPE].choice;
+    if (cli_is_set(args, OPT_INDEX_TYPE))
+        params.index_type = (glm_kv_type)args->values[OPT_INDEX_TYPE].choice;
     params.memory_bytes = cli_count(args, OPT_MEMORY);
     params.isa = cli_text(args, OPT_ISA);
     return params;

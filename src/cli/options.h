@@ -111,6 +111,7 @@ typedef enum cli_option_id {
     OPT_MEMORY,
     OPT_LOAD,
     OPT_KV_TYPE,
+    OPT_INDEX_TYPE,
     OPT_FOLLOW_LINKS,
     OPT_ISA,
     OPT_SEED,

@@ -18,7 +18,8 @@
 
 glm_engine_params glm_engine_params_default(void)
 {
-    return (glm_engine_params){.precision = GLM_PRECISION_FAST, .kv_type = GLM_KV_AUTO};
+    return (glm_engine_params){
+        .precision = GLM_PRECISION_FAST, .kv_type = GLM_KV_AUTO, .index_type = GLM_KV_AUTO};
 }
 
 /* ---- The memory plan ---- */
@@ -39,11 +40,6 @@ static glm_kv_store kv_store_type(glm_kv_type type)
                                 : GLM_KV_STORE_BF16;
 }
 
-static glm_kv_store index_store_type(glm_kv_type type)
-{
-    return type == GLM_KV_Q8 ? GLM_KV_STORE_F16 : kv_store_type(type);
-}
-
 static glm_kv_shape kv_shape(const glm_engine *e, uint32_t n_page)
 {
     const glm_config *c = &e->model->config;
@@ -53,7 +49,7 @@ static glm_kv_shape kv_shape(const glm_engine *e, uint32_t n_page)
         .d_index = c->index_d_head,
         .owns_indexer = c->owns_indexer,
         .type = kv_store_type(e->info.kv_type),
-        .index_type = index_store_type(e->info.kv_type),
+        .index_type = kv_store_type(e->info.index_type),
         .layout = GLM_KV_BY_GROUP,
         .n_page = n_page,
     };
@@ -162,7 +158,9 @@ static glm_status check_params(glm_engine *e, const glm_engine_params *params, g
                         params->n_sessions);
     glm_kv_type automatic = params->precision == GLM_PRECISION_EXACT ? GLM_KV_F32 : GLM_KV_F16;
     e->info.precision = params->precision;
+    glm_kv_type automatic_index = params->precision == GLM_PRECISION_EXACT ? GLM_KV_F32 : GLM_KV_Q8;
     e->info.kv_type = params->kv_type == GLM_KV_AUTO ? automatic : params->kv_type;
+    e->info.index_type = params->index_type == GLM_KV_AUTO ? automatic_index : params->index_type;
     e->info.n_threads = params->n_threads ? params->n_threads : glm_topology_cores();
     e->info.chunk = params->chunk ? params->chunk : DEFAULT_CHUNK;
     e->info.n_sessions = params->n_sessions ? params->n_sessions : 1;
@@ -204,7 +202,7 @@ static glm_status make_parts(glm_engine *e, const plan *p, glm_isa isa, glm_erro
         st = glm_cpu_backend_create(&e->backend, e->pool, isa, &limits, err);
     if (st == GLM_OK)
         st = glm_forward_create(&e->forward, &e->model->weights, e->backend,
-                                kv_store_type(e->info.kv_type), index_store_type(e->info.kv_type),
+                                kv_store_type(e->info.kv_type), kv_store_type(e->info.index_type),
                                 e->info.chunk, e->n_out, err);
     if (st == GLM_OK)
         st = glm_block_create(&e->block, e->forward, e->info.chunk, err);

@@ -21,6 +21,76 @@ void glm_index_scores_c(float *score, const float *q, const float *w, uint32_t n
     }
 }
 
+void glm_hadamard_c(float *x, size_t n)
+{
+    const size_t m = n & (~n + 1);
+    const float factor = 1.0F / sqrtf((float)m);
+    for (size_t i0 = 0; i0 < n; i0 += m)
+        for (size_t h = 1; h < m; h *= 2)
+            for (size_t i = i0; i < i0 + m; i += 2 * h)
+                for (size_t j = i; j < i + h; j++) {
+                    float a = x[j], b = x[j + h];
+                    x[j] = a + b;
+                    x[j + h] = a - b;
+                }
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+void glm_index_key_q8_c(void *lane, const float *x, size_t d)
+{
+    char *at = lane;
+    float inverse, scale = glm_q8_scale(x, d, &inverse);
+    for (size_t i = 0; i < glm_kv_scales_at(d); i++) {
+        int8_t value = i < d && inverse != 0 ? glm_q8_value(x[i], inverse) : 0;
+        memcpy(at + i / 4 * 4 * GLM_INDEX_GROUP + i % 4, &value, sizeof value);
+    }
+    memcpy(at + glm_kv_scales_at(d) * GLM_INDEX_GROUP, &scale, sizeof scale);
+}
+
+void glm_index_query_q8_c(float *q, float *w, uint32_t n_heads, uint32_t d_head)
+{
+    const size_t stride = glm_kv_scales_at(d_head);
+    char *bytes = (char *)q, *sums = bytes + n_heads * stride;
+    for (uint32_t h = 0; h < n_heads;
+         h++) { /* what is written lies behind what is still to be read */
+        float inverse, scale = glm_q8_scale(q + (size_t)h * d_head, d_head, &inverse);
+        for (size_t i = 0; i < stride; i++) {
+            float x;
+            memcpy(&x, (char *)q + ((size_t)h * d_head + (i < d_head ? i : 0)) * sizeof x,
+                   sizeof x);
+            bytes[h * stride + i] = i < d_head && inverse != 0 ? glm_q8_value(x, inverse) : 0;
+        }
+        w[h] *= scale;
+    }
+    for (uint32_t h = 0; h < n_heads; h++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < stride; i++)
+            sum += ((const int8_t *)bytes)[h * stride + i];
+        memcpy(sums + h * sizeof sum, &sum, sizeof sum);
+    }
+}
+
+void glm_index_scores_q8_c(float *score, const glm_index_query *query, const void *groups,
+                           uint32_t n_keys)
+{
+    const size_t stride = glm_kv_scales_at(query->d_head);
+    for (uint32_t s = 0; s < n_keys; s++) {
+        const char *lane = (const char *)groups +
+                           s / GLM_INDEX_GROUP * glm_index_group_bytes(query->d_head) +
+                           s % GLM_INDEX_GROUP * 4;
+        float acc = 0, scale;
+        for (uint32_t h = 0; h < query->n_heads; h++) {
+            int32_t sum = 0;
+            for (size_t i = 0; i < stride; i++)
+                sum += query->q[h * stride + i] * (int8_t)lane[i / 4 * 4 * GLM_INDEX_GROUP + i % 4];
+            acc = fmaf(query->w[h], sum > 0 ? (float)sum : 0, acc);
+        }
+        memcpy(&scale, lane + stride * GLM_INDEX_GROUP, sizeof scale);
+        score[s] = acc * scale;
+    }
+}
+
 /* Unsigned numbers in the order of the scores: NaN lowest, both zeros alike. */
 static uint32_t order_of(float score)
 {

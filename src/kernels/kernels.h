@@ -44,6 +44,10 @@ typedef struct glm_kernels {
     glm_softmax_fn *softmax;
     glm_attn_sum_fn *attn_sum;
     glm_index_scores_fn *index_scores;
+    glm_hadamard_fn *hadamard;
+    glm_index_key_q8_fn *index_key_q8;
+    glm_index_query_q8_fn *index_query_q8;
+    glm_index_scores_q8_fn *index_scores_q8;
     glm_topk_fn *topk;
 } glm_kernels;
 

@@ -10,7 +10,8 @@
 /* The slots that have vector variants (kernels/simd), those of 8-bit dot products, and all: X(slot). */
 // clang-format off
 #define GLM_DOT8_SLOTS(X) \
-    X(attn_scores_q8)
+    X(attn_scores_q8) \
+    X(index_scores_q8)
 #define GLM_SIMD_SLOTS(X) \
     X(matmul) \
     X(row_sum) \
@@ -30,6 +31,9 @@
     GLM_DOT8_SLOTS(X)
 #define GLM_KERNEL_SLOTS(X) \
     GLM_SIMD_SLOTS(X) \
+    X(hadamard) \
+    X(index_key_q8) \
+    X(index_query_q8) \
     X(topk)
 // clang-format on
 

@@ -17,6 +17,15 @@ static const void *key_run(const void *ctx, uint32_t t, uint32_t position, uint3
     return glm_kv_index_run(r->block->batch.seq[t], r->layer, position, n, stride_bytes);
 }
 
+/* Keys of fewer than 16 bits are rotated first, and so are the queries: a dot product does not change by it, but no single
+ * large value spoils the scale of the others. */
+static void rotate(glm_forward *f, glm_buf x, size_t n_vec)
+{
+    glm_op_hadamard op = {.x = x, .n_vec = n_vec, .n = f->c->index_d_head};
+    if (f->index_type == GLM_KV_STORE_Q8)
+        f->b->ops->hadamard(f->b, &op);
+}
+
 /* index_k = rope(layernorm(wk u)), stored in the cache. Needed even while everything is selected. */
 static void write_keys(glm_forward *f, uint32_t layer, glm_block *block)
 {
@@ -41,6 +50,7 @@ static void write_keys(glm_forward *f, uint32_t layer, glm_block *block)
                         .cos_table = block->cos_table,
                         .sin_table = block->sin_table};
     f->b->ops->rope(f->b, &rope);
+    rotate(f, f->index_k, n_tok);
     for (uint32_t t = 0; t < n_tok; t++)
         f->row[t] = glm_kv_index_row(block->batch.seq[t], layer, block->batch.position[t]);
     glm_op_kv_store store = {.x = f->index_k,
@@ -49,7 +59,7 @@ static void write_keys(glm_forward *f, uint32_t layer, glm_block *block)
                              .n = d,
                              .type = f->index_type,
                              .row = f->row};
-    f->b->ops->kv_store(f->b, &store);
+    f->b->ops->index_store(f->b, &store);
 }
 
 static void select_positions(glm_forward *f, uint32_t layer, glm_block *block, uint32_t *n_keys)
@@ -72,6 +82,7 @@ static void select_positions(glm_forward *f, uint32_t layer, glm_block *block, u
                         .cos_table = block->cos_table,
                         .sin_table = block->sin_table};
     f->b->ops->rope(f->b, &rope);
+    rotate(f, f->index_q, (size_t)n_tok * c->index_n_heads);
     run_ctx run = {block, layer};
     glm_op_index index = {.q = f->index_q,
                           .w = f->index_w,

@@ -8,10 +8,10 @@
 
 /* Where a layer's rows are in a page. */
 typedef struct layer_place {
-    size_t row0;       /* of position 0 of the page */
-    size_t row_stride; /* from position to position */
-    size_t index0;     /* index keys; 0 stride: none */
-    size_t index_stride;
+    size_t row0;         /* of position 0 of the page */
+    size_t row_stride;   /* from position to position */
+    size_t index0;       /* index keys; 0 stride: none */
+    size_t index_stride; /* from key to key, or from group to group of Q8 keys */
 } layer_place;
 
 struct glm_kv {
@@ -38,7 +38,11 @@ struct glm_kv_seq {
 static size_t lay_out(layer_place *place, const glm_kv_shape *shape)
 {
     size_t row = glm_align_size(glm_kv_row_bytes(shape->type, shape->n_row), 16);
-    size_t key = glm_align_size(glm_kv_row_bytes(shape->index_type, shape->d_index), 16);
+    const bool is_grouped = shape->index_type == GLM_KV_STORE_Q8;
+    size_t key = is_grouped
+                     ? glm_index_group_bytes(shape->d_index)
+                     : glm_align_size(glm_kv_row_bytes(shape->index_type, shape->d_index), 16);
+    size_t n_keys = is_grouped ? GLM_KV_PAGE_TOKENS / GLM_INDEX_GROUP : GLM_KV_PAGE_TOKENS;
     size_t at = 0;
     uint32_t i = 0;
     while (i < shape->n_layer) {
@@ -60,7 +64,7 @@ static size_t lay_out(layer_place *place, const glm_kv_shape *shape)
             place[i].index0 = at;
             place[i].index_stride = key;
         }
-        at = glm_add_size(at, glm_mul_size(key, GLM_KV_PAGE_TOKENS));
+        at = glm_add_size(at, glm_mul_size(key, n_keys));
     }
     return glm_align_size(at, 4096);
 }
@@ -229,8 +233,12 @@ void *glm_kv_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position)
 void *glm_kv_index_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position)
 {
     const layer_place *place = &seq->kv->place[layer];
-    return page_address(seq->kv, seq->page[position / GLM_KV_PAGE_TOKENS]) + place->index0 +
-           position % GLM_KV_PAGE_TOKENS * place->index_stride;
+    unsigned char *keys =
+        page_address(seq->kv, seq->page[position / GLM_KV_PAGE_TOKENS]) + place->index0;
+    const uint32_t i = position % GLM_KV_PAGE_TOKENS;
+    if (seq->kv->shape.index_type == GLM_KV_STORE_Q8)
+        return keys + i / GLM_INDEX_GROUP * place->index_stride + i % GLM_INDEX_GROUP * 4;
+    return keys + i * place->index_stride;
 }
 
 void glm_kv_gather(const void **row, const glm_kv_seq *seq, uint32_t layer, const int32_t *position,

@@ -35,7 +35,7 @@ typedef struct glm_kv_shape {
     uint32_t d_index;            /* elements an index key; 0: no indexer */
     const uint8_t *owns_indexer; /* [n_layer]; borrowed during create */
     glm_kv_store type;           /* of rows */
-    glm_kv_store index_type;     /* of index keys: not Q8 */
+    glm_kv_store index_type;     /* of index keys */
     glm_kv_layout layout;
     uint32_t n_page; /* in the pool */
 } glm_kv_shape;
@@ -78,7 +78,7 @@ void glm_kv_seq_commit(glm_kv_seq *seq, uint32_t n_tokens);
 /** Forget positions from n_tokens (at most the length) on; whole pages go back to the pool. */
 void glm_kv_seq_truncate(glm_kv_seq *seq, uint32_t n_tokens);
 
-/** Where to write the row, or the index key, of a reserved position. */
+/** Where to write the row, or the index key (Q8: its lane of a group), of a reserved position. */
 void *glm_kv_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position);
 void *glm_kv_index_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position);
 
@@ -89,7 +89,8 @@ void *glm_kv_index_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position)
 void glm_kv_gather(const void **row, const glm_kv_seq *seq, uint32_t layer, const int32_t *position,
                    uint32_t first, uint32_t n);
 
-/** The run of index keys of `layer` from `position` to the end of its page: address, count, stride. */
+/** The run of index keys of `layer` from `position` (Q8: the first of a group) to the end of its page: address, count, and
+ * bytes from key to key (Q8: from group to group). */
 const void *glm_kv_index_run(const glm_kv_seq *seq, uint32_t layer, uint32_t position, uint32_t *n,
                              size_t *stride_bytes);
 

@@ -48,4 +48,16 @@ static inline size_t glm_kv_row_bytes(glm_kv_store type, size_t n)
     return glm_mul_size(n, type == GLM_KV_STORE_F32 ? 4 : 2);
 }
 
+/*
+ * Q8 index keys lie in groups of 16 positions, so that a vector of words holds four values of each: word k of lane l at
+ * byte (16 k + l) * 4, then a float32 scale for each lane. One scale a key, whatever its length; else as a block above.
+ */
+#define GLM_INDEX_GROUP 16u
+
+/** Bytes of a group of keys of d values (2,112 for GLM-5.2); a multiple of 64. */
+static inline size_t glm_index_group_bytes(size_t d)
+{
+    return glm_mul_size(glm_add_size(glm_align_size(d, 4), 4), GLM_INDEX_GROUP);
+}
+
 #endif

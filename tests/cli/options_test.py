@@ -13,7 +13,7 @@ COMMANDS = ["run", "score", "tokenize", "detokenize", "render", "parse", "inspec
             "help", "version"]
 
 # What the contract of the command line names, by command; `engine` is shared by run, score and bench.
-ENGINE = ("threads ctx precision memory load kv-type follow-links isa seed latent-eps progress quiet "
+ENGINE = ("threads ctx precision memory load kv-type index-type follow-links isa seed latent-eps progress quiet "
           "config")
 CONTRACT = {
     "run": "system raw ids request tools temp top-p top-k min-p repeat-penalty presence-penalty "

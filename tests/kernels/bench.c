@@ -130,6 +130,17 @@ static void run_index_scores(state *s)
                        s->scratch);
 }
 
+static void run_index_scores_q8(state *s)
+{
+    glm_index_query query = glm_index_query_at(s->x, s->x, 32, 128);
+    s->k->index_scores_q8(s->out, &query, s->data, 4096);
+}
+
+static void run_hadamard(state *s)
+{
+    s->k->hadamard(s->x, 128);
+}
+
 static void run_topk(state *s)
 {
     s->k->topk((int32_t *)(void *)s->out, 2048, s->x, 131072, (uint32_t *)(void *)s->data);
@@ -231,6 +242,9 @@ void chk_bench(glm_isa isa, const char *only)
             2.0 * N_HEADS * N_VALUE * N_SEL, 0);
         one(&s, only, "indexer", "index_scores", "32 heads x 128 x 4096 f16", run_index_scores,
             2.0 * 32 * 128 * 4096, 0);
+        one(&s, only, "indexer", "index_scores_q8", "32 heads x 128 x 4096 q8", run_index_scores_q8,
+            2.0 * 32 * 128 * 4096, 0);
+        one(&s, only, "indexer", "hadamard", "128", run_hadamard, 7 * 128, 0);
         one(&s, only, "indexer", "topk", "2048 of 131072", run_topk, 0, 131072 * 4);
     }
     free(s.x);

@@ -288,6 +288,159 @@ void chk_index_scores(chk_ctx *ctx)
         index_scores(ctx, (glm_kv_store)(kind % 3), kind / 3);
 }
 
+/* Against the sum over the matrix: element (i, j) is -1 where i & j has an odd number of ones. */
+void chk_hadamard(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 20 * CHK_N_FILLS; kind++) {
+        uint32_t n = CHK_PICK(ctx, 1, 2, 3, 4, 6, 8, 16, 24, 48, 64, 80, 128, 256, 384);
+        uint32_t m = n & (~n + 1);
+        float *x = chk_floats(n), *got = chk_floats(n);
+        snprintf(ctx->what, sizeof ctx->what, "n=%u fill=%u", n, kind);
+        chk_fill(ctx, x, n, kind);
+        memcpy(got, x, n * sizeof *x);
+        ctx->k->hadamard(got, n);
+        for (uint32_t i = 0; i < n; i++) {
+            double sum = 0, sum_of_abs = 0;
+            for (uint32_t j = 0; j < m; j++) {
+                double value = (double)x[i / m * m + j];
+                sum += __builtin_parity(i % m & j) ? -value : value;
+                sum_of_abs += fabs(value);
+            }
+            if (isfinite(sum_of_abs))
+                chk_near(ctx, got[i], sum / sqrt(m), 12 * 0x1p-24 * sum_of_abs / sqrt(m) + 0x1p-148,
+                         i);
+            else if (isfinite(got[i]))
+                chk_fail(ctx, "[%u]: %a hides a NaN or an infinity", i, (double)got[i]);
+        }
+        chk_release(ctx);
+    }
+}
+
+/* The value at place i of a lane, decoded. */
+static double lane_value(const char *lane, uint32_t d, uint32_t i)
+{
+    float scale;
+    memcpy(&scale, lane + glm_kv_scales_at(d) * GLM_INDEX_GROUP, sizeof scale);
+    return (double)(int8_t)lane[i / 4 * 4 * GLM_INDEX_GROUP + i % 4] * (double)scale;
+}
+
+/* All lanes of a group, in any order: each within half a step, padding zero, nothing but the lane written. */
+void chk_index_key_q8(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 10 * CHK_N_FINITE_FILLS; kind++) {
+        uint32_t d = CHK_PICK(ctx, 2, 3, 8, 15, 16, 17, 64, 128, 200);
+        size_t bytes = glm_index_group_bytes(d);
+        char *group = chk_alloc(bytes);
+        float *x = chk_floats((size_t)GLM_INDEX_GROUP * d);
+        memset(group, 0x55, bytes);
+        snprintf(ctx->what, sizeof ctx->what, "d=%u fill=%u", d, kind);
+        chk_fill(ctx, x, (size_t)GLM_INDEX_GROUP * d, kind % CHK_N_FINITE_FILLS);
+        for (uint32_t i = 0; i < GLM_INDEX_GROUP; i++) {
+            uint32_t lane = i * 5 % GLM_INDEX_GROUP;
+            ctx->k->index_key_q8(group + lane * 4, x + (size_t)lane * d, d);
+        }
+        for (uint32_t lane = 0; lane < GLM_INDEX_GROUP; lane++) {
+            double max = 0;
+            for (uint32_t i = 0; i < d; i++)
+                max = fmax(max, fabs((double)x[(size_t)lane * d + i]));
+            for (uint32_t i = 0; i < d; i++)
+                chk_near(ctx, (float)lane_value(group + lane * 4, d, i),
+                         (double)x[(size_t)lane * d + i],
+                         max < (double)GLM_KV_TINY ? max : max / 254 * 1.0001, i);
+            for (uint32_t i = d; i % 4 != 0; i++)
+                if (group[i / 4 * 4 * GLM_INDEX_GROUP + lane * 4 + i % 4] != 0)
+                    chk_fail(ctx, "lane %u: padding is not zero", lane);
+        }
+        chk_release(ctx);
+    }
+}
+
+void chk_index_query_q8(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 10 * CHK_N_FINITE_FILLS; kind++) {
+        uint32_t d = CHK_PICK(ctx, 2, 3, 4, 15, 16, 17, 64, 128),
+                 n_heads = CHK_PICK(ctx, 1, 2, 5, 32);
+        size_t n = (size_t)n_heads * d;
+        float *q = chk_floats(n), *x = chk_floats(n), *w = chk_floats(n_heads),
+              *w0 = chk_floats(n_heads);
+        snprintf(ctx->what, sizeof ctx->what, "n_heads=%u d=%u fill=%u", n_heads, d, kind);
+        chk_fill(ctx, x, n, kind % CHK_N_FINITE_FILLS);
+        chk_fill(ctx, w0, n_heads, 0);
+        memcpy(q, x, n * sizeof *q);
+        memcpy(w, w0, n_heads * sizeof *w);
+        ctx->k->index_query_q8(q, w, n_heads, d);
+        glm_index_query query = glm_index_query_at(q, w, n_heads, d);
+        size_t stride = glm_kv_scales_at(d);
+        for (uint32_t h = 0; h < n_heads; h++) {
+            double max = 0;
+            int32_t sum = 0;
+            for (uint32_t i = 0; i < d; i++) {
+                max = fmax(max, fabs((double)x[h * d + i]));
+                sum += query.q[h * stride + i];
+            }
+            double scale = max < (double)GLM_KV_TINY ? 0 : max / 127;
+            chk_near(ctx, w[h], (double)w0[h] * scale,
+                     fabs((double)w0[h]) * scale * 0x1p-22 + 0x1p-149, h);
+            for (uint32_t i = 0; i < d; i++)
+                chk_near(ctx, (float)(query.q[h * stride + i] * scale), (double)x[h * d + i],
+                         scale == 0 ? max : scale / 2 * 1.0001, i);
+            if (query.sum[h] != sum)
+                chk_fail(ctx, "head %u: sum %d, expected %d", h, query.sum[h], sum);
+        }
+        chk_release(ctx);
+    }
+}
+
+static void index_scores_q8(chk_ctx *ctx, unsigned kind)
+{
+    uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 32);
+    uint32_t d_head = CHK_PICK(ctx, 2, 3, 8, 15, 16, 17, 32, 40, 64, 128, 300);
+    uint32_t n_keys = CHK_PICK(ctx, 1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 48, 50, 64);
+    size_t n_groups = (n_keys + GLM_INDEX_GROUP - 1) / GLM_INDEX_GROUP;
+    size_t group_bytes = glm_index_group_bytes(d_head);
+    char *groups = chk_alloc(n_groups * group_bytes);
+    float *x = chk_floats(d_head), *q = chk_floats((size_t)n_heads * d_head);
+    float *w = chk_floats(n_heads), *got = chk_floats(n_keys), *want = chk_floats(n_keys);
+    for (size_t i = 0; i < n_groups * group_bytes; i++) /* lanes without a key hold anything */
+        groups[i] = (char)chk_below(ctx, 256);
+    for (uint32_t s = 0; s < n_keys; s++) {
+        chk_fill(ctx, x, d_head, kind);
+        ctx->ref->index_key_q8(groups + s / GLM_INDEX_GROUP * group_bytes + s % GLM_INDEX_GROUP * 4,
+                               x, d_head);
+    }
+    chk_fill(ctx, q, (size_t)n_heads * d_head, kind / 2);
+    chk_fill(ctx, w, n_heads, kind % 2 ? 0 : kind / 3);
+    ctx->ref->index_query_q8(q, w, n_heads, d_head);
+    glm_index_query query = glm_index_query_at(q, w, n_heads, d_head);
+    snprintf(ctx->what, sizeof ctx->what, "n_heads=%u d_head=%u n_keys=%u fill=%u", n_heads, d_head,
+             n_keys, kind);
+    ctx->ref->index_scores_q8(want, &query, groups, n_keys);
+    for (uint32_t s = 0; s < n_keys && ctx->is_reference; s++) {
+        const char *lane = groups + s / GLM_INDEX_GROUP * group_bytes + s % GLM_INDEX_GROUP * 4;
+        double score = 0, sum_of_abs = 0;
+        for (uint32_t h = 0; h < n_heads; h++) {
+            double sum = 0;
+            for (uint32_t i = 0; i < d_head; i++)
+                sum +=
+                    (double)query.q[h * glm_kv_scales_at(d_head) + i] * lane_value(lane, d_head, i);
+            score += (double)w[h] * fmax(sum, 0);
+            sum_of_abs += fabs((double)w[h] * sum);
+        }
+        if (isfinite(score) && sum_of_abs < 0x1p120)
+            chk_near(ctx, want[s], score, (n_heads + 4) * 0x1p-23 * sum_of_abs + 0x1p-120, s);
+    }
+    chk_poison(got, n_keys);
+    ctx->k->index_scores_q8(got, &query, groups, n_keys);
+    chk_equal(ctx, got, want, n_keys);
+    chk_release(ctx);
+}
+
+void chk_index_scores_q8(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 300; kind++)
+        index_scores_q8(ctx, kind);
+}
+
 /* ---- Top-k, against sorting by the rule's own words ---- */
 
 typedef struct scored {

@@ -31,7 +31,8 @@ chk_fn chk_matmul, chk_row_sum, chk_decode_row;
 chk_fn chk_rmsnorm, chk_layernorm, chk_rope;
 chk_fn chk_silu_mul, chk_sigmoid, chk_add, chk_axpy;
 chk_fn chk_kv_encode, chk_attn_scores, chk_attn_scores_q8, chk_softmax, chk_attn_sum;
-chk_fn chk_index_scores, chk_topk;
+chk_fn chk_index_scores, chk_hadamard, chk_index_key_q8, chk_index_query_q8, chk_index_scores_q8;
+chk_fn chk_topk;
 
 /** Uniform 64 bits; below n (at least 1); in [-1, 1). */
 uint64_t chk_rand(chk_ctx *ctx);

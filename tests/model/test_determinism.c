@@ -7,7 +7,7 @@
  *     chunk        1, 2, 3, 15, 16, 17, 31, 33, 64, all: of the steps and of the engine
  *     neighbours   none; four sequences of other lengths with the same ids, so that they share experts
  *     history      fresh; forked from a sequence that went another way; rolled back over a page's worth of tokens
- *     numbers      exact precision (f32 cache); fast precision with f16, bf16 and q8 caches
+ *     numbers      exact precision (f32 cache); fast precision with several types of cache and index keys
  *
  * The sequences are longer than index_topk, so selection is at work. The ordinary run takes a pairwise cover of the
  * matrix on nano52; GLM_TEST_LONG=1 takes all of it there, and the cover on every other golden model.
@@ -33,12 +33,12 @@ static const unsigned n_values[N_AXES] = {4, 10, 2, 3, N_NUMBERS};
 static const struct {
     const char *name;
     glm_precision precision;
-    glm_kv_type kv_type;
+    glm_kv_type kv_type, index_type;
 } numbers[N_NUMBERS] = {
-    {"exact", GLM_PRECISION_EXACT, GLM_KV_AUTO},
-    {"fast", GLM_PRECISION_FAST, GLM_KV_AUTO},
-    {"fast with a bf16 cache", GLM_PRECISION_FAST, GLM_KV_BF16},
-    {"fast with a q8 cache", GLM_PRECISION_FAST, GLM_KV_Q8},
+    {"exact", GLM_PRECISION_EXACT, GLM_KV_AUTO, GLM_KV_AUTO},
+    {"fast", GLM_PRECISION_FAST, GLM_KV_AUTO, GLM_KV_AUTO}, /* f16 and q8 */
+    {"fast with a bf16 cache", GLM_PRECISION_FAST, GLM_KV_BF16, GLM_KV_F16},
+    {"fast with a q8 cache", GLM_PRECISION_FAST, GLM_KV_Q8, GLM_KV_BF16},
 };
 static const uint32_t chunks[] = {1, 2, 3, 15, 16, 17, 31, 33, 64, 1000};
 
@@ -173,6 +173,7 @@ static void execute(const subject *s, const unsigned *value, const char *isa, fl
     params.n_sessions = N_NEIGHBOURS + 2;
     params.precision = numbers[value[NUMBERS]].precision;
     params.kv_type = numbers[value[NUMBERS]].kv_type;
+    params.index_type = numbers[value[NUMBERS]].index_type;
     params.isa = isa;
     must(glm_engine_create(&r.engine, s->model, &params, &err), &err);
     for (size_t i = 0; i < N_NEIGHBOURS; i++)

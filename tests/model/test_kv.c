@@ -90,6 +90,53 @@ static void both_layouts_keep_every_row(void **state)
     }
 }
 
+/* Lanes of groups: written in any order none touches another, a run is a whole number of groups, a copy keeps them. */
+static void index_lanes_are_apart(void **state)
+{
+    (void)state;
+    glm_kv_shape shape = {.n_layer = N_LAYER,
+                          .n_row = 10,
+                          .d_index = 6,
+                          .owns_indexer = owners,
+                          .type = GLM_KV_STORE_Q8,
+                          .index_type = GLM_KV_STORE_Q8,
+                          .layout = GLM_KV_BY_GROUP,
+                          .n_page = 4};
+    glm_kv *kv;
+    glm_kv_seq *seq, *fork;
+    glm_error err;
+    assert_int_equal(glm_kv_create(&kv, &shape, &err), GLM_OK);
+    assert_int_equal(glm_kv_seq_create(&seq, kv, 128, &err), GLM_OK);
+    assert_int_equal(glm_kv_seq_reserve(seq, 100, &err), GLM_OK);
+    for (uint32_t i = 0; i < 100; i++)
+        for (uint32_t layer = 0; layer < N_LAYER; layer++) {
+            uint32_t p = i * 37 % 100;
+            unsigned char *lane = glm_kv_index_row(seq, layer, p);
+            memset(glm_kv_row(seq, layer, p), 0xff, glm_kv_row_bytes(GLM_KV_STORE_Q8, 10));
+            for (uint32_t word = 0; owners[layer] && word < 3;
+                 word++) /* two of values, the scale */
+                memset(lane + word * 4 * GLM_INDEX_GROUP, (int)(p + layer), 4);
+        }
+    glm_kv_seq_commit(seq, 100);
+    assert_int_equal(glm_kv_seq_fork(&fork, seq, 99, &err), GLM_OK);
+    assert_int_equal(glm_kv_seq_reserve(fork, 1, &err), GLM_OK); /* copies the last page */
+    memset(glm_kv_index_row(fork, 0, 99), 0, 4);
+    for (uint32_t layer = 0; layer < N_LAYER; layer++)
+        for (uint32_t p = 0, n; owners[layer] && p < 99; p += n) {
+            size_t stride;
+            const unsigned char *groups = glm_kv_index_run(fork, layer, p, &n, &stride);
+            assert_int_equal(n, 64);
+            assert_int_equal(stride, glm_index_group_bytes(6));
+            for (uint32_t i = 0; i < n && p + i < 99; i++)
+                for (uint32_t word = 0; word < 3; word++)
+                    assert_int_equal(groups[i / 16 * stride + i % 16 * 4 + word * 64 + 3],
+                                     p + i + layer);
+        }
+    glm_kv_seq_destroy(fork);
+    glm_kv_seq_destroy(seq);
+    glm_kv_destroy(kv);
+}
+
 static void a_fork_is_copied_when_written(void **state)
 {
     (void)state;
@@ -166,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_layouts_keep_every_row),
+        cmocka_unit_test(index_lanes_are_apart),
         cmocka_unit_test(a_fork_is_copied_when_written),
         cmocka_unit_test(truncate_gives_pages_back),
         cmocka_unit_test(limits_refuse_and_change_nothing),

@@ -2,7 +2,8 @@
 /*
  * What each cache type costs in accuracy, against transformers' float32 logits, where nothing is left out of a selection
  * (random weights turn a changed selection into other logits altogether): `lite`, and the second sequence of the mid52
- * cases. Exact precision, so that the cache type is all that differs.
+ * cases. Exact precision, so that the cache type is all that differs. And how much of the golden selections each type of
+ * index keys keeps, in the first layer, whose states no earlier selection has changed.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -141,9 +142,84 @@ static void mid52_fp8(void **state)
     check("mid52-fp8", 1, (double[]){1e-5, 2e-3, 0.02, 0.14}, (double[]){1e-9, 1e-5, 4e-4, 0.03});
 }
 
+typedef struct overlap {
+    golden_array want;
+    size_t kept, of;
+} overlap;
+
+static void count_kept(void *ctx, const glm_tap *tap)
+{
+    overlap *o = ctx;
+    if (strcmp(tap->name, "selected.0") != 0)
+        return;
+    const size_t k = tap->n_cols;
+    for (size_t t = 0; t < tap->n_rows; t++) {
+        const int32_t *got = (const int32_t *)tap->data + t * k;
+        const int32_t *want = o->want.i + (tap->position + t) * k;
+        if (tap->position + t < k)
+            continue; /* everything is selected */
+        o->of += k;
+        for (size_t i = 0, j = 0; i < k && j < k; i += got[i] <= want[j], j += want[j] < got[i])
+            o->kept += got[i] == want[j];
+    }
+}
+
+static double share_kept(const char *name, glm_kv_type type)
+{
+    const char *folder = golden_folder(name);
+    if (!folder)
+        return NAN;
+    glm_model *model;
+    glm_engine *engine;
+    glm_session *session;
+    glm_error err;
+    golden_array ids;
+    overlap o = {.of = 0};
+    golden *g = golden_open(folder);
+    glm_model_params mp = glm_model_params_default();
+    glm_engine_params ep = glm_engine_params_default();
+    mp.latent_eps = 1e-6;
+    ep.precision = GLM_PRECISION_EXACT;
+    ep.index_type = type;
+    ep.n_ctx = 512;
+    must(glm_model_open(&model, folder, &mp, &err), &err);
+    must(glm_engine_create(&engine, model, &ep, &err), &err);
+    must(glm_session_open(&session, engine, &err), &err);
+    assert_true(golden_get(g, 0, "input_ids", &ids));
+    assert_true(golden_get(g, 0, "selected.0", &o.want));
+    glm_engine_set_tap(engine, count_kept, &o);
+    glm_step_item item = {.session = session, .tokens = ids.i, .n_tokens = (uint32_t)ids.dim[0]};
+    must(glm_step(engine, &item, 1, &err), &err);
+    assert_true(o.of > 0);
+    glm_session_close(session);
+    glm_engine_destroy(engine);
+    glm_model_close(model);
+    golden_close(g);
+    return (double)o.kept / (double)o.of;
+}
+
+static void selections(void **state)
+{
+    static const char *const cases[] = {"nano52", "nano5", "mid52", "mid52-fp8"};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double q8 = share_kept(cases[i], GLM_KV_Q8), f16 = share_kept(cases[i], GLM_KV_F16);
+        if (isnan(q8)) {
+            print_message("SKIP %s: not in this checkout\n", cases[i]);
+            continue;
+        }
+        print_message("%s: q8 keys keep %.4f of the selected positions, f16 %.4f\n", cases[i], q8,
+                      f16);
+        assert_true(share_kept(cases[i], GLM_KV_F32) == 1.0);
+        assert_true(f16 >= 0.998);
+        assert_true(q8 >= 0.99);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(selections),
         cmocka_unit_test(lite),
         cmocka_unit_test(mid52),
         cmocka_unit_test(mid52_fp8),

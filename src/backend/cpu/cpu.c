@@ -203,6 +203,42 @@ static void cpu_kv_store(glm_backend *backend, const glm_op_kv_store *op)
         cpu->k.kv_encode(op->row[t], glm_cpu_floats(op->x) + t * op->x_stride, op->n, op->type);
 }
 
+static void cpu_index_store(glm_backend *backend, const glm_op_kv_store *op)
+{
+    if (op->type != GLM_KV_STORE_Q8) {
+        cpu_kv_store(backend, op);
+        return;
+    }
+    for (uint32_t t = 0; t < op->n_tok; t++)
+        glm_cpu_of(backend)->k.index_key_q8(op->row[t], glm_cpu_floats(op->x) + t * op->x_stride,
+                                            op->n);
+}
+
+/* Vectors of a chunk: those of a row of queries. */
+#define HADAMARD_PER_CHUNK 32
+
+typedef struct hadamard_job {
+    glm_cpu *cpu;
+    const glm_op_hadamard *op;
+} hadamard_job;
+
+static void hadamard_chunk(void *ctx, uint32_t worker, uint32_t chunk)
+{
+    (void)worker;
+    const hadamard_job *job = ctx;
+    const glm_op_hadamard *op = job->op;
+    size_t first = (size_t)chunk * HADAMARD_PER_CHUNK;
+    for (size_t i = first; i < first + HADAMARD_PER_CHUNK && i < op->n_vec; i++)
+        job->cpu->k.hadamard(glm_cpu_floats(op->x) + i * op->n, op->n);
+}
+
+static void cpu_hadamard(glm_backend *backend, const glm_op_hadamard *op)
+{
+    hadamard_job job = {glm_cpu_of(backend), op};
+    glm_pool_run(job.cpu->pool, hadamard_chunk, &job,
+                 (uint32_t)((op->n_vec + HADAMARD_PER_CHUNK - 1) / HADAMARD_PER_CHUNK));
+}
+
 static void cpu_add(glm_backend *backend, glm_buf x, glm_buf y, size_t n)
 {
     glm_cpu_of(backend)->k.add(glm_cpu_floats(x), glm_cpu_floats(y), n);
@@ -223,6 +259,8 @@ static const glm_backend_ops cpu_ops = {
     .head_matmul = glm_cpu_head_matmul,
     .copy_heads = cpu_copy_heads,
     .kv_store = cpu_kv_store,
+    .index_store = cpu_index_store,
+    .hadamard = cpu_hadamard,
     .attention = glm_cpu_attention,
     .index = glm_cpu_index,
     .router = glm_cpu_router,

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "backend/cpu/cpu_internal.h"
 
-/* Keys scored by one chunk. */
+/* Keys and rows scored by one chunk: neighbouring rows of a prompt share the keys while they are in the caches. */
 #define KEYS_PER_CHUNK 1024
-/* Index heads at most (the loader's limit); their weights lie on the stack. */
-#define INDEX_HEADS_MAX 1024
+#define ROWS_PER_CHUNK 8
 
 typedef struct index_job {
     glm_cpu *cpu;
     const glm_op_index *op;
     uint32_t t0, n_tok; /* rows of this pass */
-    uint32_t runs;      /* chunks a row */
+    uint32_t runs;      /* chunks of keys */
 } index_job;
 
 static float *scores_of(const index_job *job, uint32_t t)
@@ -18,30 +17,63 @@ static float *scores_of(const index_job *job, uint32_t t)
     return job->cpu->index_scores + (size_t)(t - job->t0) * job->cpu->limits.n_keys;
 }
 
+static float *query_of(const glm_op_index *op, uint32_t t)
+{
+    return glm_cpu_floats(op->q) + (size_t)t * op->n_heads * op->d_head;
+}
+
+static float *weights_of(const glm_op_index *op, uint32_t t)
+{
+    return glm_cpu_floats(op->w) + (size_t)t * op->n_heads;
+}
+
+/* Fold the constant into the weights; Q8: quantise the queries. */
+static void query_chunk(void *ctx, uint32_t worker, uint32_t chunk)
+{
+    (void)worker;
+    const index_job *job = ctx;
+    const glm_op_index *op = job->op;
+    uint32_t t = job->t0 + chunk;
+    if (op->n_keys[t] <= op->k)
+        return;
+    float *w = weights_of(op, t);
+    for (uint32_t h = 0; h < op->n_heads; h++)
+        w[h] *= op->w_scale;
+    if (op->type == GLM_KV_STORE_Q8)
+        job->cpu->k.index_query_q8(query_of(op, t), w, op->n_heads, op->d_head);
+}
+
+/* Scores of row t and the keys begin..end-1. */
+static void score_row(const index_job *job, uint32_t worker, uint32_t t, uint32_t begin,
+                      uint32_t end)
+{
+    const glm_op_index *op = job->op;
+    const glm_kernels *k = &job->cpu->k;
+    const float *q = query_of(op, t), *w = weights_of(op, t);
+    const glm_index_query query = glm_index_query_at(q, w, op->n_heads, op->d_head);
+    for (uint32_t position = begin, n; position < end; position += n) {
+        size_t stride;
+        const void *keys = op->run(op->ctx, t, position, &n, &stride);
+        n = glm_cpu_min(n, end - position);
+        float *score = scores_of(job, t) + position;
+        if (op->type == GLM_KV_STORE_Q8)
+            k->index_scores_q8(score, &query, keys, n);
+        else
+            k->index_scores(score, q, w, op->n_heads, op->d_head, keys, stride, n, op->type,
+                            job->cpu->worker[worker].tile);
+    }
+}
+
 static void score_chunk(void *ctx, uint32_t worker, uint32_t chunk)
 {
     const index_job *job = ctx;
     const glm_op_index *op = job->op;
-    uint32_t t = job->t0 + chunk / job->runs;
-    uint32_t position = chunk % job->runs * KEYS_PER_CHUNK;
-    if (op->n_keys[t] <= op->k || position >= op->n_keys[t])
-        return;
-    uint32_t end = glm_cpu_min(op->n_keys[t], position + KEYS_PER_CHUNK);
-    float w[INDEX_HEADS_MAX];
-    const float *w_in = glm_cpu_floats(op->w) + (size_t)t * op->n_heads;
-    for (uint32_t h = 0; h < op->n_heads; h++)
-        w[h] = w_in[h] * op->w_scale;
-    const float *q = glm_cpu_floats(op->q) + (size_t)t * op->n_heads * op->d_head;
-    float *score = scores_of(job, t);
-    while (position < end) {
-        uint32_t n;
-        size_t stride;
-        const void *keys = op->run(op->ctx, t, position, &n, &stride);
-        n = glm_cpu_min(n, end - position);
-        job->cpu->k.index_scores(score + position, q, w, op->n_heads, op->d_head, keys, stride, n,
-                                 op->type, job->cpu->worker[worker].tile);
-        position += n;
-    }
+    uint32_t first = job->t0 + chunk / job->runs * ROWS_PER_CHUNK;
+    uint32_t last = glm_cpu_min(first + ROWS_PER_CHUNK, job->t0 + job->n_tok);
+    uint32_t begin = chunk % job->runs * KEYS_PER_CHUNK;
+    for (uint32_t t = first; t < last; t++)
+        if (op->n_keys[t] > op->k && op->n_keys[t] > begin)
+            score_row(job, worker, t, begin, glm_cpu_min(op->n_keys[t], begin + KEYS_PER_CHUNK));
 }
 
 static void select_chunk(void *ctx, uint32_t worker, uint32_t chunk)
@@ -71,8 +103,11 @@ void glm_cpu_index(glm_backend *backend, const glm_op_index *op)
         for (uint32_t t = job.t0; t < job.t0 + job.n_tok; t++)
             longest = op->n_keys[t] > longest ? op->n_keys[t] : longest;
         job.runs = (longest + KEYS_PER_CHUNK - 1) / KEYS_PER_CHUNK;
-        if (longest > op->k)
-            glm_pool_run(cpu->pool, score_chunk, &job, job.n_tok * job.runs);
+        uint32_t groups = (job.n_tok + ROWS_PER_CHUNK - 1) / ROWS_PER_CHUNK;
+        if (longest > op->k) {
+            glm_pool_run(cpu->pool, query_chunk, &job, job.n_tok);
+            glm_pool_run(cpu->pool, score_chunk, &job, groups * job.runs);
+        }
         glm_pool_run(cpu->pool, select_chunk, &job, job.n_tok);
     }
 }

@@ -176,3 +176,35 @@ void KERNEL(attn_scores_q8)(float *z, size_t z_stride, const void *q, size_t q_s
                            rows->n_row, &p, r, n_rows - r, scale);
     }
 }
+
+/* ---- Indexer ---- */
+
+void KERNEL(index_scores_q8)(float *score, const glm_index_query *query, const void *groups,
+                             uint32_t n_keys)
+{
+    const size_t stride = glm_kv_scales_at(query->d_head), n4 = stride / 4;
+    const size_t group_bytes = glm_index_group_bytes(query->d_head);
+    for (uint32_t s = 0; s < n_keys; s += TILE_KEYS) {
+        const char *keys = (const char *)groups + s / GROUP * group_bytes + (size_t)(s % GROUP) * 4;
+        /* Where the tile's second group does not exist the first stands in for it. */
+        const size_t next = n_keys - s > GROUP ? group_bytes : 0;
+        float acc[TILE_KEYS] = {0};
+        for (uint32_t h = 0; h < query->n_heads; h += DOT8_HEADS) {
+            uint32_t n = query->n_heads - h < DOT8_HEADS ? query->n_heads - h : DOT8_HEADS;
+            vi sum[DOT8_HEADS][DOT8_VECS];
+            dot8_heads(n, sum, (const char *)query->q + h * stride, stride, query->sum + h, 1, keys,
+                       next, n4);
+            for (uint32_t i = 0; i < n; i++)
+                for (int v = 0; v < DOT8_VECS; v++)
+                    vf_store(acc + v * VL, vf_fma(vf_set1(query->w[h + i]),
+                                                  vf_greater(vf_from_int(sum[i][v]), vf_zero()),
+                                                  vf_load(acc + v * VL)));
+        }
+        for (int v = 0; v < DOT8_VECS; v++) {
+            const char *scales = keys + (size_t)(v * VL / GROUP) * next +
+                                 (size_t)(v * VL % GROUP) * 4 + n4 * GROUP * 4;
+            vf_store(acc + v * VL, vf_mul(vf_load(acc + v * VL), vf_load(scales)));
+        }
+        memcpy(score + s, acc, (n_keys - s < TILE_KEYS ? n_keys - s : TILE_KEYS) * sizeof *score);
+    }
+}
