@@ -21,7 +21,7 @@ PRESETS = {
     # at a higher rate again (WSD-S, arXiv 2410.05192). At the first stage's rate longer dialogues make the router collapse.
     "full": [
         Stage("dense-short", "dense", "short", 8 * M, 0.02, 3e-3),
-        Stage("dense-middle", "dense", "middle", 4 * M, 0.012, 2e-3, cooldown=True, balance=0.002),
+        Stage("dense-middle", "dense", "middle", 3 * M, 0.012, 2e-3, cooldown=True, balance=0.002),
         Stage("dense-again", "dense", "middle", 5 * M, 0.01, 1.5e-3, balance=0.002),
         Stage("dense-long", "dense", "long", 3 * M, 0.008, 1e-3, balance=0.002),
         *_finish(3 * M, 1 * M, 1 * M, 2 * M, "long"),
@@ -33,7 +33,7 @@ PRESETS = {
         *_finish(4 * M, 1 * M, 1 * M, 2 * M, "middle"),
     ],
     # From a copy of a run after its first cooling to a model that can be exported.
-    "early": _finish(0, 300_000, 300_000, 600_000, "middle")[1:],
+    "early": _finish(0, 200_000, 200_000, 400_000, "middle")[1:],
     # Every stage for a moment: does it all run?
     "smoke": _finish(8000, 8000, 8000, 8000, "short"),
 }
