@@ -75,7 +75,7 @@ class ChatFormat(unittest.TestCase):
     def test_pieces_cut_at_control_tokens(self):
         rng = rng_of("pieces")
         for _ in range(300):
-            text = [t for t, _ in pieces(dialogue(Split(False), rng, LENGTHS["middle"]))]
+            text = [t for t, _ in pieces(dialogue(Split(False), rng, LENGTHS["every"]))]
             for before, after in zip(text, text[1:]):
                 self.assertTrue(before.endswith(">") or after.startswith("<"), (before[-20:], after[:20]))
 
@@ -88,7 +88,7 @@ class SplitAndJudge(unittest.TestCase):
         rng = rng_of("judge")
         seen = dict.fromkeys(SKILLS, 0)
         for _ in range(300):
-            d = dialogue(Split(True), rng, LENGTHS["middle"])
+            d = dialogue(Split(True), rng, LENGTHS["every"])
             text = answer_text(d)
             stop = next(s for s in ("<|user|>", "<|observation|>") if text.endswith(s))
             text = text[: -len(stop)]

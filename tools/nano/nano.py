@@ -42,7 +42,7 @@ def evaluate(args):
     from glmnano.evaluate import evaluate as measure
 
     if args.command_line:
-        backend = CommandBackend(args.command_line, args.model)
+        backend = CommandBackend([args.command_line], args.model)
     else:
         import torch
 
@@ -56,7 +56,7 @@ def evaluate(args):
     failures = []
     started = time.time()
     skills = args.skills.split(",") if args.skills else None
-    report = measure(backend, args.cases, skills=skills, needle_tokens=args.needle_tokens, failures=failures)
+    report = measure(backend, args.cases, skills=skills, needle_tokens=args.needle_tokens, failures=failures, browser=args.browser)
     print(table(report))
     if not args.command_line and not args.dense:
         from glmnano.drafts import acceptance
@@ -83,7 +83,7 @@ def export(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", required=True, help="folder of tokenizer, checkpoints and log; outside the repository")
+    parser.add_argument("--work", help="folder of tokenizer, checkpoints and log; outside the repository")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="processes (train) or threads (evaluate)")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -101,6 +101,7 @@ def main():
     sub.add_argument("--dense", action="store_true", help="without the sparse selection (before the indexers are trained)")
     sub.add_argument("--command-line", help="measure through this `glm` binary instead of PyTorch")
     sub.add_argument("--model", default="nano", help="model for --command-line")
+    sub.add_argument("--browser", help="click through the pages in this headless Chromium as well")
     sub.add_argument("--failures", help="write wrong answers to this file")
     sub.add_argument("--json", help="write the report to this file")
     sub.set_defaults(run=evaluate)
@@ -108,6 +109,8 @@ def main():
     sub.add_argument("--out", required=True)
     sub.set_defaults(run=export)
     args = parser.parse_args()
+    if not args.work and not getattr(args, "command_line", None):
+        parser.error("--work is missing")
     args.run(args)
 
 

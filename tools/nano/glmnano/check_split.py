@@ -18,7 +18,7 @@ def collect(held_out, n_dialogues, seed=0):
     rng = rng_of("check", seed, held_out)
     prompts, skills = set(), set()
     for _ in range(n_dialogues):
-        d = dialogue(split, rng, LENGTHS["middle"])
+        d = dialogue(split, rng, LENGTHS["every"])
         prompts.add(d.prompt_key())
         if d.skill in ("arith", "code", "pages"):  # here every request stands alone
             prompts.update(f"{d.skill}\n{m['content']}" for m in d.messages if m["role"] == "user")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .cases import cases
 from .dialogue import prompt_text
-from .judge import Answer, judge, parse
+from .judge import Answer, fenced, judge, parse
 
 
 class TorchBackend:
@@ -40,7 +40,8 @@ class CommandBackend:
     """The engine through its command line."""
 
     def __init__(self, command, model, limit=420, extra=()):
-        self.command, self.model, self.limit, self.extra = command, model, limit, list(extra)
+        """`command`: the program as a list, with what runs it in front where it needs an emulator."""
+        self.command, self.model, self.limit, self.extra = list(command), str(model), limit, list(extra)
 
     def answers(self, dialogues):
         return [self._one(d) for d in dialogues]
@@ -50,7 +51,7 @@ class CommandBackend:
             json.dump(dialogue.request(), file, ensure_ascii=False)
             file.flush()
             done = subprocess.run(
-                [self.command, "run", self.model, "--request", file.name, "--greedy", "-n", str(self.limit), "--json", *self.extra],
+                [*self.command, "run", self.model, "--request", file.name, "--greedy", "-n", str(self.limit), "--json", *self.extra],
                 capture_output=True, text=True, check=True, timeout=600)
         body = json.loads(done.stdout)
         calls = [[c["function"]["name"], json.loads(c["function"]["arguments"])] for c in body.get("tool_calls") or []]
@@ -58,23 +59,40 @@ class CommandBackend:
         return Answer((body.get("text") or "").strip(), calls, body.get("reasoning") or "", stop)
 
 
-def evaluate(backend, n_each, seed=0, skills=None, needle_tokens=1024, failures=None):
-    """Skill -> {"passed", "of", "groups": {group: [passed, of]}}; wrong answers are appended to `failures`."""
+def evaluate(backend, n_each, seed=0, skills=None, needle_tokens=1024, failures=None, browser=None):
+    """Skill -> {"passed", "of", "groups": {group: [passed, of]}, "cases": a digit a case, in order}.
+
+    Wrong answers are appended to `failures`. With `browser` (a command) a page must also do the right thing when clicked.
+    """
     report = {}
     for skill, dialogues in cases(n_each, seed, needle_tokens).items():
         if skills and skill not in skills:
             continue
+        answers = backend.answers(dialogues)
+        passes = [judge(d.check, a) for d, a in zip(dialogues, answers)]
+        clicked = _click(browser, dialogues, answers, passes) if browser and skill == "pages" else {}
         groups = defaultdict(lambda: [0, 0])
-        for dialogue, answer in zip(dialogues, backend.answers(dialogues)):
-            passed = judge(dialogue.check, answer)
+        for i, (dialogue, answer) in enumerate(zip(dialogues, answers)):
+            passes[i] = passes[i] and not clicked.get(i)
             group = groups[dialogue.check["group"]]
-            group[0] += passed
+            group[0] += passes[i]
             group[1] += 1
-            if not passed and failures is not None:
-                failures.append({"skill": skill, "prompt": prompt_text(dialogue)[-400:], "wanted": dialogue.check, "got": vars(answer)})
-        passed = sum(g[0] for g in groups.values())
-        report[skill] = {"passed": passed, "of": len(dialogues), "groups": {k: groups[k] for k in sorted(groups)}}
+            if not passes[i] and failures is not None:
+                failures.append({"skill": skill, "prompt": prompt_text(dialogue)[-400:], "wanted": dialogue.check, "got": vars(answer),
+                                 "browser": clicked.get(i)})
+        report[skill] = {"passed": sum(passes), "of": len(passes), "groups": {k: groups[k] for k in sorted(groups)},
+                         "cases": "".join(str(int(p)) for p in passes)}
+        if clicked:
+            report[skill]["clicked"] = len(clicked)
     return report
+
+
+def _click(browser, dialogues, answers, passes):
+    """Case -> what is wrong with its page in the browser ("": nothing), for the pages that passed so far."""
+    from .browser import click_through
+
+    asked = [i for i, passed in enumerate(passes) if passed]
+    return dict(zip(asked, click_through(browser, [(dialogues[i].check, fenced(answers[i].content, "html")) for i in asked]))) if asked else {}
 
 
 def table(report):
