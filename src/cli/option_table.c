@@ -5,6 +5,8 @@
 #define IN_ALL ((UINT32_C(1) << N_COMMANDS) - 1)
 /* The commands that run a model. */
 #define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH))
+/* Those that read a model without running it. */
+#define IN_WHOLE (IN(INSPECT) | IN(QUANTIZE))
 /* Those that need only its tokenizer. */
 #define IN_TOKENIZER (IN(TOKENIZE) | IN(DETOKENIZE) | IN(RENDER) | IN(PARSE))
 
@@ -58,6 +60,18 @@ const cli_command cli_commands[N_COMMANDS] = {
         "Every combination of the lists is one case.\n\n" MODEL_TEXT,
         {{"glm bench --prompt 512 --gen 64 --runs 5", "two cases"},
          {"glm bench --gen 32 --depth 0,4K,16K --prompt 0", "generation behind prompts of three lengths"}}, 1},
+    [CMD_QUANTIZE] = {"quantize", "IN OUT TYPE", "write a model as a quantised GGUF",
+        "Reads IN (a Hugging Face folder in BF16, FP8 or F32, or a .gguf) and writes OUT (.gguf) with the tensor names "
+        "and metadata of llama.cpp's converters. TYPE is a mixture: routed experts carry its name, what every token "
+        "passes stays higher. Prints sizes and errors by class of tensor.\n\n"
+        "TYPE is one of F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q4_K_M, Q4_K_S, Q3_K_M, Q2_K, IQ4_NL, IQ4_XS, "
+        "IQ3_XXS, IQ2_XS, IQ2_XXS, MXFP4_MOE. Rows that a type's blocks do not divide get the next type with smaller "
+        "blocks, and are reported.\n\n"
+        "Memory holds a few rows a thread, whatever the size. An interrupted run leaves OUT.partial and OUT.resume, and "
+        "the same command goes on from there; OUT appears when it is complete.",
+        {{"glm quantize GLM-5.2 glm.gguf Q4_K_M", "one file"},
+         {"glm quantize GLM-5.2 glm.gguf IQ2_XXS --split-size 50G", "several, of at most 50 GB"},
+         {"glm quantize in out.gguf Q4_K_M --tensor 'blk\\.[0-2]\\.=Q8_0'", "with the first layers in Q8_0"}}, 3},
     [CMD_CONFIG] = {"config", "[COMMAND]", "the options in force and where each comes from",
         "A flag beats the environment, which beats the config file, which beats the default. With COMMAND only "
         "that command's options are shown. The options of any command may be given.",
@@ -171,14 +185,25 @@ const cli_option cli_options[N_OPTIONS] = {
         .commands = IN(BENCH), .default_text = "1", .has_default = true, .help = "Sequences at once."},
     [OPT_BENCH_RUNS] = {.name = "runs", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 10000,
         .commands = IN(BENCH), .default_text = "3", .has_default = true, .help = "Measurements of each case."},
+    [OPT_TENSOR] = {.name = "tensor", .kind = KIND_TEXT, .is_repeatable = true, .argument = "REGEX=TYPE",
+        .commands = IN(QUANTIZE),
+        .help = "Give matrices whose GGUF name matches this type; the first match counts. May be repeated."},
+    [OPT_SPLIT_SIZE] = {.name = "split-size", .kind = KIND_BYTES, .argument = "BYTES", .min = 1,
+        .max = UINT64_C(1) << 50, .commands = IN(QUANTIZE), .default_text = "one file",
+        .help = "Write several files, each of at most BYTES where tensors allow it."},
+    [OPT_ALLOW_REQUANTIZE] = {.name = "allow-requantize", .kind = KIND_FLAG, .commands = IN(QUANTIZE),
+        .help = "Accept an input that is quantised already: it loses twice."},
+    [OPT_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = IN(QUANTIZE),
+        .help = "Print types and sizes, write nothing."},
     [OPT_MAN] = {.name = "man", .kind = KIND_FLAG, .commands = IN(HELP), .help = "Print the man page."},
     [OPT_COMPLETION] = {.name = "completion", .kind = KIND_CHOICE, .argument = "bash|zsh|fish",
         .choices = "bash|zsh|fish", .commands = IN(HELP), .help = "Print the completions for a shell."},
     [OPT_JSON] = {.name = "json", .kind = KIND_FLAG,
-        .commands = IN(RUN) | IN(SCORE) | IN(TOKENIZE) | IN(INSPECT) | IN(BENCH) | IN(CONFIG) | IN(VERSION),
+        .commands = IN(RUN) | IN(SCORE) | IN(TOKENIZE) | IN(INSPECT) | IN(BENCH) | IN(QUANTIZE) | IN(CONFIG) |
+            IN(VERSION),
         .help = "Print one JSON value and nothing else."},
     [OPT_THREADS] = {.name = "threads", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1024,
-        .commands = IN_ENGINE, .default_text = "the physical cores this process may use", .help = "Threads to run with."},
+        .commands = IN_ENGINE | IN(QUANTIZE), .default_text = "the physical cores this process may use", .help = "Threads to run with."},
     [OPT_CTX] = {.name = "ctx", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = INT32_MAX,
         .commands = IN_ENGINE, .default_text = "the model's, as far as memory allows",
         .help = "Tokens a sequence may hold."},
@@ -197,7 +222,7 @@ const cli_option cli_options[N_OPTIONS] = {
     [OPT_INDEX_TYPE] = {.name = "index-type", .kind = KIND_CHOICE, .argument = "f32|f16|bf16|q8",
         .choices = "f32|f16|bf16|q8", .commands = IN_ENGINE, .default_text = "f32 in exact precision, q8 in fast",
         .help = "Number format of the indexer's keys."},
-    [OPT_FOLLOW_LINKS] = {.name = "follow-links", .kind = KIND_FLAG, .commands = IN_ENGINE | IN_TOKENIZER | IN(INSPECT),
+    [OPT_FOLLOW_LINKS] = {.name = "follow-links", .kind = KIND_FLAG, .commands = IN_ENGINE | IN_TOKENIZER | IN_WHOLE,
         .help = "Follow symbolic links out of the model's folder; those of a Hugging Face cache always are."},
     [OPT_ISA] = {.name = "isa", .kind = KIND_CHOICE, .argument = "LEVEL",
         .choices = "scalar|avx2|avxvnni|avx512|avx512vnni|amx|neon|dotprod|i8mm|sve", .commands = IN_ENGINE,
@@ -207,7 +232,7 @@ const cli_option cli_options[N_OPTIONS] = {
     [OPT_LATENT_EPS] = {.name = "latent-eps", .kind = KIND_REAL, .argument = "X", .real_min = 1e-12, .real_max = 1,
         .commands = IN_ENGINE, .default_text = "1e-5", .help = "Epsilon of the two latent norms."},
     [OPT_PROGRESS] = {.name = "progress", .kind = KIND_CHOICE, .argument = "auto|json", .choices = "auto|json",
-        .commands = IN_ENGINE | IN(INSPECT), .default_text = "auto", .has_default = true,
+        .commands = IN_ENGINE | IN_WHOLE, .default_text = "auto", .has_default = true,
         .help = "auto: a bar on a terminal for what takes over two seconds; json: one JSON object a line."},
     [OPT_QUIET] = {.name = "quiet", .kind = KIND_FLAG, .commands = IN_ALL,
         .help = "No progress, notes or timing on standard error; errors and warnings stay."},

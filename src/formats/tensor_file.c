@@ -422,6 +422,11 @@ glm_status glm_tensor_file_read_side(const glm_tensor_file *file, const char *na
     return glm_file_read(out, size, file->dir, name, size_max, err);
 }
 
+const glm_gguf_pair *glm_tensor_file_pair(const glm_tensor_file *file, uint32_t index)
+{
+    return index < file->gguf.n_pairs ? &file->gguf.pairs[index] : NULL;
+}
+
 bool glm_tensor_file_has(const glm_tensor_file *file, const char *key)
 {
     return glm_gguf_find(&file->gguf, key) != NULL;

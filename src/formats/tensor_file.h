@@ -87,6 +87,10 @@ typedef struct glm_bytes {
     size_t size;
 } glm_bytes;
 
+/** Key and value number `index` of the metadata, in the order of the keys; NULL behind the last. See formats/gguf.h. */
+struct glm_gguf_pair;
+const struct glm_gguf_pair *glm_tensor_file_pair(const glm_tensor_file *file, uint32_t index);
+
 /** Whether the key exists at all (to tell a wrong kind from an absent key). */
 bool glm_tensor_file_has(const glm_tensor_file *file, const char *key);
 bool glm_tensor_file_get_u64(const glm_tensor_file *file, const char *key,

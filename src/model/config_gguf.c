@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* GGUF metadata as llama.cpp's converters write it (docs/model.md, "GGUF"). */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -188,6 +189,29 @@ static void add_eos(glm_config *c, const glm_tensor_file *file, const char *key)
     c->eos[c->n_eos++] = (int32_t)id;
 }
 
+/* What the package recommends for drawing tokens; a file without it leaves the defaults. */
+static glm_status read_sampling(reader *r, glm_config *c)
+{
+    const struct {
+        const char *key;
+        double *out;
+    } numbers[] = {{"general.sampling.temp", &c->temperature},
+                   {"general.sampling.top_p", &c->top_p},
+                   {"general.sampling.min_p", &c->min_p}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        double value;
+        if (!glm_tensor_file_has(r->file, numbers[i].key))
+            continue;
+        if (!glm_tensor_file_get_double(r->file, numbers[i].key, &value))
+            return glm_fail(r->err, GLM_EFORMAT, WHERE ": %s: expected a number", numbers[i].key);
+        *numbers[i].out = round(value * 1e6) / 1e6; /* a float32 there: 0.95, not 0.949999988 */
+    }
+    uint64_t top_k;
+    if (glm_tensor_file_get_u64(r->file, "general.sampling.top_k", &top_k) && top_k <= INT32_MAX)
+        c->top_k = (uint32_t)top_k;
+    return GLM_OK;
+}
+
 static glm_status refuse_scaling(reader *r)
 {
     glm_bytes type;
@@ -242,6 +266,8 @@ glm_status glm_config_from_gguf(glm_config *out, const glm_tensor_file *file,
         st = read_u32(&r, &n_dense, "leading_dense_block_count", true);
     if (st == GLM_OK && c.arch == GLM_ARCH_GLM_MOE_DSA)
         st = read_indexer(&r, &c);
+    if (st == GLM_OK)
+        st = read_sampling(&r, &c);
     if (st != GLM_OK)
         return st;
     for (uint32_t i = 0; i < c.n_layer; i++)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Compare `glm score` and `glm run` with a golden checkpoint (tests/data/golden/README.md).
 
-    check_golden.py FOLDER [OPTION OF GLM...]
+    check_golden.py FOLDER [--as TYPE] [OPTION OF GLM...]
 
-FOLDER holds a model, golden.json and golden.safetensors, which an independent implementation computed. The
+FOLDER holds a model, golden.json and golden.safetensors, which an independent implementation computed. With
+--as TYPE the model is first written as a GGUF of that type, which must give the same (F32 does). The
 program is named by GLM_TEST_PROGRAM. Prints one line a figure: found, limit, verdict. Only the standard
 library is used.
 """
@@ -159,8 +160,13 @@ def main():
         description = json.load(file)
     golden = read_safetensors(os.path.join(model, "golden.safetensors"))
     report = Report()
-    for k, sequence in enumerate(description["sequences"]):
-        check_sequence(report, model, k, sequence, golden, options)
+    with tempfile.TemporaryDirectory() as scratch:
+        if options[:1] == ["--as"]:
+            source, model = model, os.path.join(scratch, "model.gguf")
+            run_glm("quantize", source, model, options[1], "--quiet")
+            options = options[2:]
+        for k, sequence in enumerate(description["sequences"]):
+            check_sequence(report, model, k, sequence, golden, options)
     print("passed" if report.n_failed == 0 else f"{report.n_failed} figures over their limits")
     return 1 if report.n_failed else 0
 

@@ -9,8 +9,8 @@ import unittest
 
 from glm_cli import Case, NANO52, PROGRAM, glm
 
-COMMANDS = ["run", "score", "tokenize", "detokenize", "render", "parse", "inspect", "bench", "config",
-            "help", "version"]
+COMMANDS = ["run", "score", "tokenize", "detokenize", "render", "parse", "inspect", "bench", "quantize",
+            "config", "help", "version"]
 
 # What the contract of the command line names, by command; `engine` is shared by run, score and bench.
 ENGINE = ("threads ctx precision memory load kv-type index-type follow-links isa seed latent-eps progress quiet "
@@ -26,6 +26,7 @@ CONTRACT = {
     "parse": "tools prompt-tail lines",
     "inspect": "tensors verify json",
     "bench": "prompt gen depth batch runs json " + ENGINE,
+    "quantize": "tensor split-size allow-requantize dry-run json threads follow-links progress",
     "config": "json",
     "help": "man",
     "version": "json",
@@ -102,7 +103,7 @@ class Help(Case):
         self.assertEqual(self.succeeds("run", "-h", "--threads", "2"), self.succeeds("help", "run"))
 
     def test_commands_that_do_not_exist_are_not_listed(self):
-        for name in ("quantize", "imatrix", "receipt", "serve"):
+        for name in ("imatrix", "receipt", "serve"):
             self.assertNotRegex(self.succeeds("help"), rf"\b{name}\b")
             self.fails(2, name, says=name)
 
@@ -241,7 +242,7 @@ class Sources(Case):
         # All commands at once: the general rows, then those of sections.
         found = [(row["value"], row["commands"]) for row in self.json("config", "--json", "--config", file)["options"]
                  if row["option"] == "threads"]
-        self.assertEqual(found, [("2", ["run", "score", "bench"]), ("4", ["run"])])
+        self.assertEqual(found, [("2", ["run", "score", "bench", "quantize"]), ("4", ["run"])])
 
     def test_bad_config_files(self):
         for content, says in [

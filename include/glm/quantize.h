@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Making quantised files: read a model as it is published (BF16, FP8, F32 safetensors, or a GGUF) and write a GGUF with
+ * the tensor names and metadata that llama.cpp's converters use, so that this engine, llama.cpp and its forks load it.
+ *
+ *     glm_quantize_params params = glm_quantize_params_default();
+ *     params.type = "Q4_K_M";
+ *     glm_quantize_report report;
+ *     if (glm_quantize("GLM-5.2", "glm.gguf", &params, &report, &err)) ...
+ *
+ * Tensors are streamed: memory holds a few rows a thread, whatever the model's size. The bytes written depend on the
+ * input, the parameters and the version only; threads, interruptions and resumed runs leave no trace in them.
+ */
+#ifndef GLM_QUANTIZE_H
+#define GLM_QUANTIZE_H
+
+#include "glm/glm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Tensors whose name matches get this type. */
+typedef struct glm_quantize_rule {
+    const char
+        *pattern; /* POSIX extended regular expression, found anywhere in the name in the GGUF */
+    const char *type; /* "Q6_K", "BF16", ... */
+} glm_quantize_rule;
+
+/** Told a fact worth knowing: a tensor that got another type than asked for, an interrupted run that goes on. */
+typedef void glm_note_fn(void *ctx, const char *text);
+
+typedef struct glm_quantize_params {
+    const char *
+        type; /* a mixture ("Q4_K_M", "IQ3_XXS", "MXFP4_MOE", ...) or a float type; see glm_quantize_type */
+    const glm_quantize_rule
+        *rules; /* [n_rules]; of those that match a tensor the first one counts */
+    size_t n_rules;
+    uint64_t split_bytes;  /* begin a new file before one grows beyond this; 0: one file */
+    uint32_t n_threads;    /* 0: physical cores this process may use */
+    bool allow_requantize; /* accept matrices that were quantised before: quality suffers twice */
+    bool dry_run;          /* only work out types and sizes */
+    bool follow_links;     /* as in glm_model_params */
+    glm_note_fn *note;     /* may be NULL */
+    glm_progress_fn *progress; /* may be NULL; done and total are elements */
+    void *ctx;                 /* of note and progress */
+} glm_quantize_params;
+
+GLM_API glm_quantize_params glm_quantize_params_default(void);
+
+/** Name and description of mixture or type number `index` that `type` may be; false behind the last. */
+GLM_API bool glm_quantize_type(uint32_t index, const char **name, const char **text);
+
+#define GLM_QUANTIZE_GROUPS_MAX 96
+
+/** Tensors of one class and type. */
+typedef struct glm_quantize_group {
+    const char *class_name; /* as in glm_tensor_desc */
+    const char *from, *type;
+    uint64_t n_tensors, n_params, size_bytes;
+    double
+        error; /* root of sum of squared differences over sum of squares; 0 where copied, NaN in a dry run */
+} glm_quantize_group;
+
+typedef struct glm_quantize_report {
+    uint64_t in_bytes, out_bytes; /* of tensors; of the files written, heads included */
+    uint64_t n_tensors, n_params;
+    uint32_t n_files;
+    uint64_t n_resumed;  /* tensors taken over from an interrupted run */
+    uint64_t n_fallback; /* tensors whose rows did not fit the type */
+    glm_quantize_group group[GLM_QUANTIZE_GROUPS_MAX];
+    uint32_t n_group;
+    char first_file[4096]; /* what to open */
+} glm_quantize_report;
+
+/**
+ * Read the model at `in` and write it quantised to `out` (".gguf"; with split_bytes a name such as
+ * "m-00001-of-00003.gguf" is made of it when more than one file is needed).
+ *
+ * While it runs the data lie in `out`.partial and what is finished is listed in `out`.resume. The same call takes an
+ * interrupted run up again after checking what is there; files get their names when all are complete.
+ *
+ * Errors: those of glm_model_open for `in`; GLM_EARG (unknown type, bad pattern, a quantised input without
+ * allow_requantize), GLM_EUNSUPP (a model that GGUF has no keys for), GLM_EIO (writing: disk full among others),
+ * GLM_ENUMERIC (a weight that is no number or does not fit the type), GLM_ECANCELED, GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_quantize(const char *in, const char *out,
+                                               const glm_quantize_params *params,
+                                               glm_quantize_report *report, glm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""glm quantize as a user meets it: summaries, refusals, a full disk, Ctrl-C, memory smaller than the model."""
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+from check_golden import read_npy
+from glm_cli import Case, NANO52, PROGRAM, SANITIZED, environment, glm
+
+TINY_MODEL = os.environ.get("GLM_TEST_TINY_MODEL", "")
+IDS = "5 9 200 17 33 41 7 300 250 99"
+
+
+class Quantize(Case):
+    def logits(self, model, name):
+        file = self.path(name + ".npy")
+        self.succeeds("score", model, "--ids", IDS, "--logits", file, "--precision", "exact")
+        return read_npy(file)[1]
+
+    def test_summary_and_what_the_file_is(self):
+        out = self.path("a.gguf")
+        text = self.succeeds("quantize", NANO52, out, "Q8_0")
+        self.assertRegex(text, r"(?m)^experts +BF16 +Q8_0 +18 +294\.9 k +313\.3 kB +0\.005\d+$")
+        self.assertIn(f"wrote {out}\n", text)
+        info = self.json("inspect", out, "--json")
+        origin = self.json("inspect", NANO52, "--json")
+        for key in ("architecture", "shapes", "routed_scale", "rope_theta", "rms_eps", "indexers", "parameters",
+                    "eos_ids", "sampling", "kv_bytes_per_token"):
+            self.assertEqual(info[key], origin[key], key)
+        value = self.json("quantize", NANO52, self.path("b.gguf"), "Q8_0", "--json")
+        self.assertEqual(value["out_bytes"], os.path.getsize(self.path("b.gguf")))
+        self.assertEqual(sum(c["size_bytes"] for c in value["classes"]), info["size_bytes"])
+        self.assertEqual(sum(c["parameters"] for c in value["classes"]), value["parameters"])
+
+    def test_what_it_computes(self):
+        golden = self.logits(NANO52, "golden")
+        spread = max(golden) - min(golden)
+        for kind, limit in (("F32", 1e-5), ("BF16", 1e-5), ("F16", 1e-5), ("Q8_0", 0.35)):
+            out = self.path(kind + ".gguf")
+            self.succeeds("quantize", NANO52, out, kind, "--quiet")
+            found = self.logits(out, kind)
+            worst = max(abs(a - b) for a, b in zip(found, golden)) / spread
+            self.assertLess(worst, limit, kind)
+            self.assertEqual(worst > 1e-4, kind == "Q8_0")
+
+    def test_tokenizer_survives(self):
+        out = self.path("a.gguf")
+        self.succeeds("quantize", NANO52, out, "F16", "--quiet")
+        text = "Hello <|user|> [gMASK]<sop> w\u00f6rld <think>\n\n  12345 \U0001f600"
+        for more in ((), ("--plain",)):
+            self.assertEqual(self.succeeds("tokenize", out, "--text", text, *more),
+                             self.succeeds("tokenize", NANO52, "--text", text, *more))
+
+    def test_rules_and_refusals(self):
+        out = self.path("a.gguf")
+        self.succeeds("quantize", NANO52, out, "Q8_0", "--tensor", "ffn_(up|down)_exps=F16", "--tensor",
+                      "^blk\\.1\\.=BF16", "--quiet")
+        types = {t["name"]: t["type"] for t in self.json("inspect", out, "--tensors", "--json")["tensors"]}
+        self.assertEqual(types["blk.3.ffn_up_exps.weight"], "F16")
+        self.assertEqual(types["blk.3.ffn_gate_exps.weight"], "Q8_0")
+        self.assertEqual(types["blk.1.ffn_up.weight"], "BF16")
+        for wrong in ("F16", "=F16", "a=", "=", "(=F16", "a=I8"):
+            self.fails(2, "quantize", "--quiet", NANO52, self.path("b.gguf"), "Q8_0", "--tensor", wrong)
+        self.fails(2, "quantize", "--quiet", NANO52, self.path("b.gguf"))
+        self.fails(2, "quantize", "--quiet", NANO52, self.path("b.gguf"), "Q8", says="Q8")
+        self.fails(2, "quantize", "--quiet", NANO52, self.path("b.bin"), "Q8_0", says=".gguf")
+        self.fails(2, "quantize", "--quiet", NANO52, self.path("b.gguf"), "Q8_0", "--split-size", "0")
+        self.fails(2, "quantize", "--quiet", out, self.path("b.gguf"), "F32", says="--allow-requantize")
+        self.fails(1, "quantize", "--quiet", self.path("no"), self.path("b.gguf"), "Q8_0")
+        self.fails(1, "quantize", "--quiet", NANO52, self.path("no/b.gguf"), "Q8_0")
+        self.fails(3, "quantize", "--quiet", self.write("c.gguf", "GGUF"), self.path("b.gguf"), "Q8_0")
+        self.assertEqual(sorted(os.listdir(self.scratch)), ["a.gguf", "c.gguf"])
+
+    def test_full_disk(self):
+        whole, out = self.path("whole.gguf"), self.path("a.gguf")
+        self.succeeds("quantize", NANO52, whole, "Q8_0", "--quiet")
+        size = os.path.getsize(whole)
+        for limit in (0, 1000, size // 2, size - 1):
+            def restrict():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            result = glm("quantize", NANO52, out, "Q8_0", "--quiet", preexec_fn=restrict)
+            self.assertEqual(result.returncode, 1, result)
+            self.assertIn(b"File too large", result.stderr)
+            self.assertEqual(os.listdir(self.scratch), ["whole.gguf"])
+        self.write("a.gguf", "precious")
+        result = glm("quantize", NANO52, out, "Q8_0", "--quiet", preexec_fn=restrict)
+        self.assertEqual(result.returncode, 1)
+        with open(out) as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_two_at_once(self):
+        with open(self.path("a.gguf.partial"), "w") as file:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.fails(1, "quantize", NANO52, self.path("a.gguf"), "Q8_0", "--quiet", says="being written")
+
+
+@unittest.skipUnless(os.path.exists(TINY_MODEL), "tiny-model is not built")
+class Large(Case):
+    """A model of 150 MB, large against what a run may keep in memory."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.path("model")
+        subprocess.run([TINY_MODEL, self.model, "--hidden", "512", "--layers", "4", "--vocab", "4096", "--expert-ff",
+                        "512", "--experts", "32", "--ff", "1024", "--heads", "4", "--kv-rank", "256"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+
+    @unittest.skipIf(SANITIZED, "sanitizers reserve memory of their own")
+    def test_memory_below_the_size_of_the_model(self):
+        size = sum(e.stat().st_size for e in os.scandir(self.model))
+        limit = 24 << 20
+        self.assertGreater(size, 4 * limit)
+
+        def restrict():
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        result = glm("quantize", self.model, self.path("a.gguf"), "Q8_0", "--threads", "2", "--json",
+                     preexec_fn=restrict)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertGreater(json.loads(result.stdout)["out_bytes"], 2 * limit)
+
+    def test_interrupt_and_go_on(self):
+        whole, out = self.path("whole.gguf"), self.path("a.gguf")
+        self.succeeds("quantize", self.model, whole, "Q8_0", "--quiet")
+        run = subprocess.Popen([*PROGRAM, "quantize", self.model, out, "Q8_0", "--progress", "json", "--threads", "1"],
+                               env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline: # until a few tensors are listed
+            time.sleep(0.005)
+            if os.path.exists(out + ".resume"):
+                with open(out + ".resume") as file:
+                    if file.read().count("\n") > 5:
+                        break
+        run.send_signal(signal.SIGINT)
+        stdout, stderr = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130, stderr)
+        self.assertEqual(stdout, b"")
+        self.assertIn(b"same command goes on", stderr)
+        self.assertFalse(os.path.exists(out))
+        value = self.json("quantize", self.model, out, "Q8_0", "--json")
+        self.assertGreater(value["resumed"], 4)
+        with open(whole, "rb") as a, open(out, "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        self.assertEqual(sorted(os.listdir(self.scratch)), ["a.gguf", "model", "whole.gguf"])
+
+
+if __name__ == "__main__":
+    unittest.main()
