@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "convert/encode.h"
 #include "core/mem.h"
+#include "quant/encode.h"
 
 #define T(name) GLM_TYPE_##name
 
@@ -60,7 +60,7 @@ bool glm_mix_type(const char *name, glm_type *out)
     for (uint32_t type = 0; type < GLM_TYPE_F8_E4M3; type++)
         if (glm_type_get(type) && strcasecmp(name, glm_type_name(type)) == 0) {
             *out = (glm_type)type;
-            return glm_encode_get(*out) != NULL;
+            return glm_quant_can_encode(*out);
         }
     return false;
 }

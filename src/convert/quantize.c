@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/encode.h"
 #include "convert/journal.h"
 #include "convert/metadata.h"
 #include "convert/mix.h"
@@ -18,6 +17,7 @@
 #include "core/topology.h"
 #include "formats/gguf_write.h"
 #include "formats/identity.h"
+#include "quant/encode.h"
 
 #define PARTS_MAX 4096u /* of a split, as readers accept */
 #define SUFFIX ".gguf"
@@ -123,7 +123,7 @@ static glm_status check_types(const job *j)
     for (uint32_t i = 0; i < j->plan.n; i++) {
         const glm_plan_tensor *t = &j->plan.tensor[i];
         bool is_same = t->type == t->from && !t->is_transposed;
-        if (!glm_encode_get(t->type) && !is_same)
+        if (!glm_quant_can_encode(t->type) && !is_same)
             return glm_fail(j->err, GLM_EUNSUPP, "tensor %s: no encoder for %s", t->name,
                             glm_type_name(t->type));
         if (is_plain(t->from) || is_same || j->params->allow_requantize)

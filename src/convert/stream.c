@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/encode.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "quant/encode.h"
 #include "quant/half.h"
 #include "quant/quant.h"
 
 #define PIECE_ELEMENTS 65536u /* a row where that is more */
 #define PIECES_A_WORKER 16u /* of a run of the pool: few enough to stop soon, enough to share out */
 #define SCALE_BLOCK 128u    /* rows and columns that share a scale in FP8 checkpoints */
+
+#define F16_MAX 65504.0F
 
 /* Rows row0..row0+n_rows-1 of one matrix. */
 typedef struct piece {
@@ -37,13 +39,13 @@ struct glm_stream {
     workspace *worker;
     piece *piece;
     uint32_t n_worker, n_piece_max;
+    glm_encoder encoder;
 
     /* Of the tensor at work. */
     const glm_plan_tensor *t;
     glm_stream_weight weight;
     const glm_file_out *file;
     uint64_t offset, row_bytes;
-    glm_encode_fn *encode;
 };
 
 /* A transposed matrix is one piece: its columns become rows. */
@@ -76,6 +78,7 @@ glm_status glm_stream_create(glm_stream **out, const glm_plan *plan, glm_pool *p
         return glm_fail(err, GLM_ENOMEM, "workspace of the conversion");
     s->plan = plan;
     s->pool = pool;
+    glm_encoder_init(&s->encoder);
     s->n_worker = glm_pool_threads(pool);
     s->n_piece_max = s->n_worker * PIECES_A_WORKER;
     size_t elements = 0;
@@ -152,7 +155,8 @@ static glm_status measure(const glm_stream *s, piece *p, const workspace *w, siz
         double x = (double)w->x[i], d = x - (double)w->y[i];
         error += d * d;
         norm += x * x;
-        if (!isfinite(w->y[i]))
+        bool is_cut = fabsf(w->x[i]) > F16_MAX && fabsf(w->y[i]) < fabsf(w->x[i]) / 2.0F;
+        if (is_cut || !isfinite(w->y[i])) /* scales and F16 saturate */
             return not_finite(s, p, i, "a value that the type can hold", w->x[i]);
     }
     p->error = error;
@@ -168,13 +172,16 @@ static glm_status encode_piece(const glm_stream *s, piece *p, workspace *w)
     for (size_t i = 0; i < n; i++)
         if (!isfinite(w->x[i]))
             return not_finite(s, p, i, "a finite number", w->x[i]);
-    const size_t n_blocks = t->n_cols / glm_type_get(t->type)->n_elems;
     const float *importance = s->weight.value;
     if (importance && !s->weight.is_shared)
         importance += (size_t)p->stack * t->n_cols;
-    for (uint32_t r = 0; r < p->n_rows; r++)
-        s->encode((unsigned char *)w->bytes + r * s->row_bytes, w->x + (size_t)r * t->n_cols,
-                  importance, n_blocks);
+    glm_status st = GLM_OK;
+    for (uint32_t r = 0; r < p->n_rows && st == GLM_OK; r++)
+        st =
+            glm_quant_encode_row(&s->encoder, (unsigned char *)w->bytes + r * s->row_bytes, t->type,
+                                 w->x + (size_t)r * t->n_cols, importance, t->n_cols, &p->err);
+    if (st != GLM_OK)
+        return glm_fail_context(&p->err, st, "tensor %s", t->name);
     return measure(s, p, w, n);
 }
 
@@ -269,7 +276,6 @@ static void set_tensor(glm_stream *s, const glm_plan_tensor *t, const glm_file_o
     s->t = t;
     s->file = file;
     s->offset = offset;
-    s->encode = glm_encode_get(t->type);
     s->row_bytes = t->size_bytes / t->n_stack / t->n_rows;
 }
 
