@@ -92,47 +92,110 @@ void glm_index_scores_q8_c(float *score, const glm_index_query *query, const voi
 }
 
 /* Unsigned numbers in the order of the scores: NaN lowest, both zeros alike. */
-static uint32_t order_of(float score)
+static inline uint32_t order_of(float score)
 {
-    if (score != score)
-        return 0;
     uint32_t bits = glm_f32_to_bits(score + 0.0F); /* -0 + 0 = +0 */
-    return bits >> 31 ? ~bits : bits | 0x80000000;
+    uint32_t order = bits ^ ((0U - (bits >> 31)) | 0x80000000);
+    return score != score ? 0 : order;
 }
 
-/*
- * The k-th largest key by three rounds of counting 11, 11 and 10 bits: each round counts the keys that agree with the
- * bits found so far and walks the counts from above. *n_equal becomes how many keys equal to it belong to the k.
- */
-static uint32_t find_kth(const uint32_t *key, uint32_t n, uint32_t k, uint32_t *n_equal)
+static inline float score_of(uint32_t order)
 {
-    static const int shifts[3] = {21, 10, 0}, widths[3] = {11, 11, 10};
-    uint32_t found = 0, mask = 0;
-    for (int round = 0; round < 3; round++) {
-        uint32_t count[2048] = {0}, top = (1U << widths[round]) - 1;
+    return glm_f32_from_bits(order >> 31 ? order ^ 0x80000000 : ~order);
+}
+
+enum { DIGITS = 2048 };
+
+/*
+ * The k-th largest of n numbers by digits of 11, 11 and 10 bits: count the digits, find from above the one that holds it, go on
+ * with the numbers that have it. Destroys them. *n_equal becomes how many equal to the result belong to the k.
+ */
+static uint32_t find_kth(uint32_t *number, uint32_t n, uint32_t k, uint32_t *n_equal)
+{
+    static const struct {
+        int shift;
+        uint32_t mask;
+    } rounds[3] = {{21, 0x7ff}, {10, 0x7ff}, {0, 0x3ff}};
+    uint32_t found = 0;
+    for (int r = 0; r < 3; r++) {
+        uint32_t count[DIGITS] = {0}, n_kept = 0, digit = rounds[r].mask;
         for (uint32_t i = 0; i < n; i++)
-            if ((key[i] & mask) == found)
-                count[key[i] >> shifts[round] & top]++;
-        uint32_t digit = top;
+            count[number[i] >> rounds[r].shift & rounds[r].mask]++;
         while (count[digit] < k)
             k -= count[digit--];
-        found |= digit << shifts[round];
-        mask |= top << shifts[round];
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t kept = number[i];
+            number[n_kept] = kept; /* n_kept <= i */
+            n_kept += (kept >> rounds[r].shift & rounds[r].mask) == digit;
+        }
+        n = n_kept;
+        found |= digit << rounds[r].shift;
     }
     *n_equal = k;
     return found;
 }
 
+/*
+ * A score that probably at least k of n scores reach, and not many more, from every 16th of them: the sample's share of the k,
+ * and five times its deviation. Any value is right; a bad one costs time.
+ */
+static float guess_bound(const float *score, uint32_t n, uint32_t k, uint32_t *scratch)
+{
+    enum { STEP = 16 };
+    uint32_t n_sample = n / STEP, n_equal;
+    for (uint32_t i = 0; i < n_sample; i++)
+        scratch[i] = order_of(score[(size_t)i * STEP]);
+    uint32_t wanted = k / STEP + (uint32_t)(5 * sqrtf((float)k / STEP)) + 8;
+    return score_of(find_kth(scratch, n_sample, wanted < n_sample ? wanted : n_sample, &n_equal));
+}
+
+/* Positions of the scores that reach `bound`, ascending; stops behind `max` of them. */
+static uint32_t find_candidates(uint32_t *position, uint32_t max, const float *score, uint32_t n,
+                                float bound)
+{
+    enum { BLOCK = 16 };
+    uint32_t n_found = 0, i = 0;
+    for (; i + BLOCK <= n && n_found <= max; i += BLOCK) {
+        int reached = 0;
+        for (uint32_t j = 0; j < BLOCK; j++)
+            reached |= score[i + j] >= bound;
+        for (uint32_t j = 0; reached && j < BLOCK; j++) {
+            position[n_found] = i + j;
+            n_found += score[i + j] >= bound;
+        }
+    }
+    for (; i < n && n_found <= max; i++)
+        if (score[i] >= bound)
+            position[n_found++] = i;
+    return n_found;
+}
+
+/* The best k among n_from positions (NULL: all). `number` holds n_from words. */
+static void choose(int32_t *out, uint32_t k, const float *score, const uint32_t *from,
+                   uint32_t n_from, uint32_t *number)
+{
+    for (uint32_t i = 0; i < n_from; i++)
+        number[i] = order_of(score[from ? from[i] : i]);
+    uint32_t n_equal, kth = find_kth(number, n_from, k, &n_equal);
+    for (uint32_t i = 0, n_out = 0; n_out < k; i++) {
+        const uint32_t position = from ? from[i] : i, order = order_of(score[position]);
+        if (order < kth || (order == kth && n_equal == 0))
+            continue;
+        n_equal -= order == kth;
+        out[n_out++] = (int32_t)position;
+    }
+}
+
 void glm_topk_c(int32_t *out, uint32_t k, const float *score, uint32_t n, uint32_t *scratch)
 {
-    for (uint32_t i = 0; i < n; i++)
-        scratch[i] = order_of(score[i]);
-    uint32_t n_equal, kth = find_kth(scratch, n, k, &n_equal);
-    for (uint32_t i = 0, n_out = 0; n_out < k; i++) {
-        bool is_equal = scratch[i] == kth && n_equal > 0;
-        if (is_equal)
-            n_equal--;
-        if (is_equal || scratch[i] > kth)
-            out[n_out++] = (int32_t)i;
+    if (n >= 1024 && n / 8 >= k) {
+        const uint32_t most = n / 2 - 16; /* candidates beside which their numbers fit */
+        float bound = guess_bound(score, n, k, scratch);
+        uint32_t n_found = find_candidates(scratch, most, score, n, bound);
+        if (n_found >= k && n_found <= most) {
+            choose(out, k, score, scratch, n_found, scratch + n_found);
+            return;
+        }
     }
+    choose(out, k, score, NULL, n, scratch);
 }

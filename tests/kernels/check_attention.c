@@ -502,5 +502,6 @@ void chk_topk(chk_ctx *ctx)
     for (unsigned kind = 0; kind < 4 * CHK_N_FILLS; kind++) {
         uint32_t n = CHK_PICK(ctx, 63, 64, 65, 1000, 4097, 20000);
         topk(ctx, n, 1 + chk_below(ctx, n), kind);
+        topk(ctx, n, 1 + chk_below(ctx, n / 8), kind); /* few of many */
     }
 }

@@ -58,6 +58,7 @@ static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
             cpu->worker[i] = w;
     }
     cpu->index_scores = take(l, glm_mul_size(index_tok(lim), lim->n_keys), sizeof(float));
+    cpu->candidates = take(l, glm_mul_size(n_threads, lim->n_sel), sizeof(int32_t));
     cpu->ffn_x = take(l, glm_mul_size(lim->n_slot, lim->d_model), sizeof(float));
     cpu->ffn_h = take(l, lim->n_hidden, sizeof(float));
     cpu->ffn_up = take(l, lim->n_hidden, sizeof(float));

@@ -26,6 +26,7 @@ typedef struct glm_cpu {
     uint32_t index_tok;       /* rows whose index scores are held at once */
     glm_cpu_worker *worker;   /* [n_threads] */
     float *index_scores;      /* [index_tok, limits.n_keys] */
+    int32_t *candidates;      /* [n_threads, limits.n_sel] positions */
     float *ffn_x;             /* [n_slot, d_model] rows gathered by expert */
     float *ffn_h;             /* [limits.n_hidden] slots by d_ff_max */
     float *ffn_up;            /* [limits.n_hidden] slots by d_ff_max */

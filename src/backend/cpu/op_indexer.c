@@ -76,21 +76,76 @@ static void score_chunk(void *ctx, uint32_t worker, uint32_t chunk)
             score_row(job, worker, t, begin, glm_cpu_min(op->n_keys[t], begin + KEYS_PER_CHUNK));
 }
 
-static void select_chunk(void *ctx, uint32_t worker, uint32_t chunk)
+/*
+ * A row's best k: when there are more workers than rows, each of several parts of the row gives its own best first. All of the
+ * row's best are among them, and the parts' candidates ascend, so that ties go to the lower position as before.
+ */
+typedef struct select_job {
+    const index_job *index;
+    uint32_t parts; /* a row */
+} select_job;
+
+/* Parts of a row of n_keys; few enough that candidates are at most half of the keys. */
+static uint32_t parts_of(const select_job *job, uint32_t t)
 {
-    const index_job *job = ctx;
-    const glm_op_index *op = job->op;
-    uint32_t t = job->t0 + chunk;
-    int32_t *sel = op->sel + (size_t)t * op->k;
-    if (op->n_keys[t] > op->k) {
-        job->cpu->k.topk(sel, op->k, scores_of(job, t), op->n_keys[t],
-                         job->cpu->worker[worker].topk);
-        op->n_sel[t] = op->k;
+    uint32_t most = job->index->op->n_keys[t] / (2 * job->index->op->k);
+    return most < 1 ? 1 : glm_cpu_min(job->parts, most);
+}
+
+static int32_t *candidates_of(const select_job *job, uint32_t t)
+{
+    const index_job *index = job->index;
+    return index->cpu->candidates + (size_t)(t - index->t0) * job->parts * index->op->k;
+}
+
+static void select_part(void *ctx, uint32_t worker, uint32_t chunk)
+{
+    const select_job *job = ctx;
+    const index_job *index = job->index;
+    const glm_op_index *op = index->op;
+    const uint32_t t = index->t0 + chunk / job->parts, part = chunk % job->parts;
+    const uint32_t n_keys = op->n_keys[t], parts = parts_of(job, t);
+    if (n_keys <= op->k || parts == 1 || part >= parts)
         return;
-    }
-    for (uint32_t s = 0; s < op->n_keys[t]; s++)
-        sel[s] = (int32_t)s;
-    op->n_sel[t] = op->n_keys[t];
+    const uint32_t begin = (uint32_t)((uint64_t)n_keys * part / parts);
+    const uint32_t end = (uint32_t)((uint64_t)n_keys * (part + 1) / parts);
+    int32_t *out = candidates_of(job, t) + (size_t)part * op->k;
+    index->cpu->k.topk(out, op->k, scores_of(index, t) + begin, end - begin,
+                       index->cpu->worker[worker].topk);
+    for (uint32_t i = 0; i < op->k; i++)
+        out[i] += (int32_t)begin;
+}
+
+/* The best of the candidates: their scores move to the row's begin, which no part needs any more. */
+static void merge_parts(const select_job *job, uint32_t worker, uint32_t t, int32_t *sel)
+{
+    const index_job *index = job->index;
+    const uint32_t k = index->op->k, n = parts_of(job, t) * k;
+    const int32_t *candidate = candidates_of(job, t);
+    float *score = scores_of(index, t);
+    for (uint32_t i = 0; i < n; i++)
+        score[i] = score[candidate[i]]; /* candidate[i] >= i: they ascend */
+    index->cpu->k.topk(sel, k, score, n, index->cpu->worker[worker].topk);
+    for (uint32_t i = 0; i < k; i++)
+        sel[i] = candidate[sel[i]];
+}
+
+static void select_row(void *ctx, uint32_t worker, uint32_t chunk)
+{
+    const select_job *job = ctx;
+    const index_job *index = job->index;
+    const glm_op_index *op = index->op;
+    const uint32_t t = index->t0 + chunk, n_keys = op->n_keys[t];
+    int32_t *sel = op->sel + (size_t)t * op->k;
+    op->n_sel[t] = glm_cpu_min(n_keys, op->k);
+    if (n_keys <= op->k)
+        for (uint32_t s = 0; s < n_keys; s++)
+            sel[s] = (int32_t)s;
+    else if (parts_of(job, t) > 1)
+        merge_parts(job, worker, t, sel);
+    else
+        index->cpu->k.topk(sel, op->k, scores_of(index, t), n_keys,
+                           index->cpu->worker[worker].topk);
 }
 
 void glm_cpu_index(glm_backend *backend, const glm_op_index *op)
@@ -104,10 +159,14 @@ void glm_cpu_index(glm_backend *backend, const glm_op_index *op)
             longest = op->n_keys[t] > longest ? op->n_keys[t] : longest;
         job.runs = (longest + KEYS_PER_CHUNK - 1) / KEYS_PER_CHUNK;
         uint32_t groups = (job.n_tok + ROWS_PER_CHUNK - 1) / ROWS_PER_CHUNK;
+        select_job select = {&job, cpu->n_threads / job.n_tok};
+        select.parts = select.parts < 1 ? 1 : select.parts;
         if (longest > op->k) {
             glm_pool_run(cpu->pool, query_chunk, &job, job.n_tok);
             glm_pool_run(cpu->pool, score_chunk, &job, groups * job.runs);
+            if (select.parts > 1)
+                glm_pool_run(cpu->pool, select_part, &select, job.n_tok * select.parts);
         }
-        glm_pool_run(cpu->pool, select_chunk, &job, job.n_tok);
+        glm_pool_run(cpu->pool, select_row, &select, job.n_tok);
     }
 }
