@@ -4,14 +4,15 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "engine/decoder.h"
 #include "engine/engine_internal.h"
-#include "engine/sampler.h"
-#include "engine/stop.h"
-#include "glm/tokenizer.h"
-#include "tokenizer/tokenizer.h"
 
-_Static_assert(2 * GLM_TOKEN_BYTES_MAX <= GLM_STOP_PUSH_MAX,
-               "a token and an unfinished character fit into a push");
+/* Ends reasoning that is over its budget (glm_generate_params.force_after). */
+typedef struct forcing {
+    uint32_t after;
+    int32_t id;
+    bool came; /* by itself or forced */
+} forcing;
 
 typedef struct generation {
     glm_engine *e;
@@ -19,24 +20,30 @@ typedef struct generation {
     const glm_generate_params *params;
     glm_generate_fn *fn;
     void *ctx;
-    glm_sampler *sampler;
-    glm_detok *detok; /* NULL: the package has no tokenizer, and tokens no text */
-    glm_stops *stops;
-    float *logits;      /* [n_vocab], what the next token is chosen from */
-    bool was_forced_id; /* force_id came, by itself or forced */
+    glm_decoder *decoder;
+    forcing forcing;
+    float *logits; /* [n_vocab], what the next token is chosen from */
     glm_generate_result result;
 } generation;
 
 /* ---- Preparation ---- */
 
-glm_sampler_params glm_sampler_params_of(const glm_model *model)
+static glm_status wish_forced(void *ctx, glm_decoder_wish *wish, glm_error *err)
 {
-    glm_sampler_params p = glm_sampler_params_default();
-    p.temperature = model->config.temperature;
-    p.top_k = model->config.top_k;
-    p.top_p = model->config.top_p;
-    p.min_p = model->config.min_p;
-    return p;
+    const forcing *f = ctx;
+    (void)err;
+    if (!f->came && wish->n_generated == f->after)
+        wish->force_id = f->id;
+    return GLM_OK;
+}
+
+static glm_status took_forced(void *ctx, int32_t id, bool *is_last, glm_error *err)
+{
+    forcing *f = ctx;
+    (void)is_last;
+    (void)err;
+    f->came |= id == f->id;
+    return GLM_OK;
 }
 
 static glm_status check(const generation *g, const int32_t *prompt, size_t n_prompt, glm_error *err)
@@ -56,65 +63,42 @@ static glm_status check(const generation *g, const int32_t *prompt, size_t n_pro
         (g->params->force_id < 0 || (uint32_t)g->params->force_id >= n_vocab))
         return glm_fail(err, GLM_EARG, "forced token: expected an id below %u, got %d", n_vocab,
                         g->params->force_id);
-    if (g->params->n_stop && !g->e->model->tokenizer)
-        return glm_fail(err, GLM_EARG, "stop strings: the package has no tokenizer");
     return GLM_OK;
 }
 
-/* A sampler that never draws ids without a token: those behind the last are cut off, gaps are banned. */
-static glm_status make_sampler(generation *g, glm_error *err)
+static glm_status make_decoder(generation *g, glm_error *err)
 {
-    const glm_model *m = g->e->model;
-    const glm_tokenizer *tok = m->tokenizer;
-    glm_sampler_params p =
-        g->params->sampler ? *g->params->sampler : glm_sampler_params_of(g->e->model);
-    uint32_t n_token = tok ? (uint32_t)glm_tok_n_ids(tok) : m->config.n_vocab;
-    size_t n_gap = 0;
-    for (uint32_t id = 0; tok && id < n_token; id++)
-        n_gap += !glm_tok_is_token(tok, (int32_t)id);
-    if (!n_gap)
-        return glm_sampler_create(&g->sampler, &p, m->config.n_vocab, n_token, err);
-
-    glm_logit_bias *bias = glm_new_array(glm_logit_bias, glm_add_size(p.n_bias, n_gap));
-    if (!bias)
-        return glm_fail(err, GLM_ENOMEM, "sampler: no memory");
-    size_t n = 0;
-    while (n < p.n_bias) {
-        bias[n] = p.bias[n];
-        n++;
-    }
-    for (uint32_t id = 0; id < n_token; id++)
-        if (!glm_tok_is_token(tok, (int32_t)id))
-            bias[n++] = (glm_logit_bias){.id = (int32_t)id, .bias = -100.0F};
-    p.bias = bias;
-    p.n_bias = n;
-    glm_status st = glm_sampler_create(&g->sampler, &p, m->config.n_vocab, n_token, err);
-    free(bias);
-    return st;
+    const glm_generate_params *p = g->params;
+    g->forcing = (forcing){.after = p->force_after, .id = p->force_id};
+    glm_decoder_hook hook = {.wish = wish_forced, .took = took_forced, .ctx = &g->forcing};
+    glm_decoder_params dp = {
+        .sampler = p->sampler,
+        .max_tokens = p->max_tokens,
+        .stop = p->stop,
+        .n_stop = p->n_stop,
+        .ignore_eos = p->ignore_eos,
+        .stop_from_id = -1,
+        .hook = &hook,
+        .n_hook = p->force_after != 0,
+    };
+    return glm_decoder_create(&g->decoder, g->e->model, &dp, err);
 }
 
 static glm_status prepare(generation *g, const int32_t *prompt, size_t n_prompt, glm_error *err)
 {
-    const glm_model *m = g->e->model;
     glm_status st = check(g, prompt, n_prompt, err);
     if (st == GLM_OK)
-        st = make_sampler(g, err);
-    if (st == GLM_OK)
-        st = glm_stops_create(&g->stops, g->params->stop, g->params->n_stop, err);
-    if (st == GLM_OK && m->tokenizer)
-        st = glm_detok_create(&g->detok, m->tokenizer, false, err);
-    if (st == GLM_OK && !(g->logits = glm_new_array(float, m->config.n_vocab)))
+        st = make_decoder(g, err);
+    if (st == GLM_OK && !(g->logits = glm_new_array(float, g->e->model->config.n_vocab)))
         st = glm_fail(err, GLM_ENOMEM, "logits: no memory");
-    for (size_t i = 0; st == GLM_OK && i < n_prompt; i++)
-        glm_sampler_see(g->sampler, prompt[i]);
+    if (st == GLM_OK)
+        glm_decoder_see(g->decoder, prompt, n_prompt);
     return st;
 }
 
 static void release(generation *g)
 {
-    glm_sampler_destroy(g->sampler);
-    glm_stops_destroy(g->stops);
-    glm_detok_destroy(g->detok);
+    glm_decoder_destroy(g->decoder);
     free(g->logits);
 }
 
@@ -154,85 +138,40 @@ static glm_status read_prompt(generation *g, const int32_t *prompt, size_t n_pro
 
 /* ---- Tokens ---- */
 
-static bool is_end_token(const generation *g, int32_t id)
-{
-    const glm_config *c = &g->e->model->config;
-    for (uint32_t i = 0; i < c->n_eos && !g->params->ignore_eos; i++)
-        if (c->eos[i] == id)
-            return true;
-    return false;
-}
-
-static int32_t choose(generation *g, double *logprob)
-{
-    const glm_generate_params *p = g->params;
-    int32_t id;
-    if (p->force_after && !g->was_forced_id && g->result.n_generated == p->force_after) {
-        id = p->force_id;
-        *logprob = glm_sampler_logprob(g->sampler, g->logits, id);
-        glm_sampler_accept(g->sampler, id);
-    } else {
-        id = glm_sampler_draw(g->sampler, g->logits, logprob);
-    }
-    g->was_forced_id |= id == p->force_id;
-    g->result.n_generated++;
-    return id;
-}
-
-/* Whether the generation ends with token `id`, whose text was pushed already, and why. */
-static bool is_last(generation *g, int32_t id)
+/* Choose one token and hand it out. */
+static glm_status emit(generation *g, glm_decoded *d, glm_error *err)
 {
     glm_generate_result *r = &g->result;
-    if (is_end_token(g, id)) {
-        r->finish = GLM_FINISH_STOP;
-    } else if (glm_stops_hit(g->stops, &r->stop_index)) {
-        r->finish = GLM_FINISH_STOP_TEXT;
-    } else if (r->n_generated == g->params->max_tokens ||
-               glm_session_length(g->session) == g->e->info.n_ctx) {
-        r->finish = GLM_FINISH_LENGTH;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* Hand one token out. Returns whether it was the last. */
-static bool emit(generation *g, int32_t id, double logprob)
-{
-    size_t size;
-    const char *bytes;
-    glm_generated token = {.id = id, .logprob = logprob, .is_end = is_end_token(g, id)};
-    if (g->detok && !token.is_end) {
-        bytes = glm_detok_push(g->detok, id, &size);
-        glm_stops_push(g->stops, bytes, size);
-    }
-    bool ends = is_last(g, id);
-    if (g->detok && ends) {
-        bytes = glm_detok_finish(g->detok, &size);
-        glm_stops_push(g->stops, bytes, size);
-    }
-    token.text = glm_stops_take(g->stops, ends, &token.length);
-    bool goes_on = !g->fn || g->fn(g->ctx, &token);
-    if (!ends && !goes_on)
-        g->result.finish = GLM_FINISH_CANCELED;
-    return ends || !goes_on;
+    bool is_full = glm_session_length(g->session) == g->e->info.n_ctx;
+    glm_status st = glm_decoder_next(g->decoder, g->logits, is_full, d, err);
+    if (st != GLM_OK)
+        return st;
+    r->n_generated++;
+    r->finish = d->finish;
+    r->stop_index = d->stop_index;
+    bool goes_on = !g->fn || g->fn(g->ctx, &d->token);
+    if (goes_on || d->is_last)
+        return GLM_OK;
+    r->finish = GLM_FINISH_CANCELED;
+    d->is_last = true;
+    return GLM_OK;
 }
 
 static glm_status decode(generation *g, glm_error *err)
 {
     for (;;) {
-        double logprob;
-        int32_t id = choose(g, &logprob);
-        if (emit(g, id, logprob))
-            return GLM_OK;
+        glm_decoded d;
+        glm_status st = emit(g, &d, err);
+        if (st != GLM_OK || d.is_last)
+            return st;
         glm_step_item item = {
             .session = g->session,
-            .tokens = &id,
+            .tokens = &d.token.id,
             .n_tokens = 1,
             .rows = GLM_ROWS_LAST,
             .logits = g->logits,
         };
-        glm_status st = glm_step_run(g->e, &item, 1, NULL, NULL, err);
+        st = glm_step_run(g->e, &item, 1, NULL, NULL, err);
         if (st != GLM_OK)
             return st;
     }

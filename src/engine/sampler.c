@@ -22,7 +22,7 @@ struct glm_sampler {
     bool has_cut; /* top_k, top_p or min_p is on */
 
     glm_logit_bias *bias; /* [n_bias] */
-    float *adjusted;      /* [n_token], after bias and penalties; NULL: neither is on */
+    float *adjusted;      /* [n_token], after bias, penalties and limits; NULL: none is on */
     double *block_sum;    /* [blocks of n_token] */
     int32_t *heap;        /* [n_token] candidates; NULL without a cut */
 
@@ -178,19 +178,35 @@ void glm_sampler_accept(glm_sampler *s, int32_t id)
     s->n_generated[id] += s->n_generated[id] < UINT32_MAX;
 }
 
-/* The logits [n_token] to choose by: the caller's own, or a changed copy. */
-static const float *adjust(glm_sampler *s, const float *logits)
+static void add_biases(float *x, uint32_t n_token, const glm_logit_bias *bias, size_t n)
 {
-    if (!s->adjusted)
-        return logits;
+    for (size_t i = 0; i < n; i++)
+        if (bias[i].id >= 0 && (uint32_t)bias[i].id < n_token)
+            x[bias[i].id] = bias[i].bias <= BAN ? -INFINITY : x[bias[i].id] + bias[i].bias;
+}
+
+/* Ban all of x [n] that the mask does not allow. */
+static void apply_mask(float *x, uint32_t n, const uint64_t *mask)
+{
+    for (uint32_t i = 0; i < n; i += 64) {
+        uint64_t word = mask[i / 64];
+        uint32_t end = n - i < 64 ? n - i : 64;
+        if (word == UINT64_MAX)
+            continue;
+        for (uint32_t j = 0; j < end; j++)
+            x[i + j] = word >> j & 1 ? x[i + j] : -INFINITY;
+    }
+}
+
+/* The logits [n_token] to choose by: the caller's own, or a changed copy. */
+static const float *adjust(glm_sampler *s, const float *logits, const glm_draw_limits *limits)
+{
     const glm_sampler_params *p = &s->params;
+    if (!p->n_bias && !s->is_seen && !limits)
+        return logits;
     float *x = s->adjusted;
     memcpy(x, logits, s->n_token * sizeof *x);
-    for (size_t i = 0; i < p->n_bias; i++) {
-        const glm_logit_bias *b = &p->bias[i];
-        if ((uint32_t)b->id < s->n_token)
-            x[b->id] = b->bias <= BAN ? -INFINITY : x[b->id] + b->bias;
-    }
+    add_biases(x, s->n_token, p->bias, p->n_bias);
     for (uint32_t i = 0; i < s->n_seen; i++) {
         int32_t id = s->seen[i];
         double v = (double)x[id];
@@ -198,6 +214,11 @@ static const float *adjust(glm_sampler *s, const float *logits)
         if (s->n_generated[id])
             v -= p->presence_penalty + p->frequency_penalty * (double)s->n_generated[id];
         x[id] = (float)v;
+    }
+    if (limits) {
+        add_biases(x, s->n_token, limits->bias, limits->n_bias);
+        if (limits->mask)
+            apply_mask(x, s->n_token, limits->mask);
     }
     return x;
 }
@@ -320,14 +341,17 @@ static double sum_weights(const float *x, uint32_t n, double max, double inverse
     return total;
 }
 
-double glm_sampler_logprob(const glm_sampler *s, const float *logits, int32_t id)
+void glm_sampler_logprobs(const float *logits, uint32_t n_vocab, const int32_t *id, uint32_t n,
+                          double *logprob)
 {
-    float best = max_of(logits, s->n_vocab);
-    if (!(best > -INFINITY) || isnan(logits[id]))
-        return -INFINITY;
+    float best = max_of(logits, n_vocab);
     double max = clamp_max(best);
-    double x = fmin((double)logits[id], (double)FLT_MAX);
-    return x - max - log(sum_weights(logits, s->n_vocab, max, 1.0, NULL));
+    double log_sum = best > -INFINITY ? log(sum_weights(logits, n_vocab, max, 1.0, NULL)) : 0.0;
+    for (uint32_t i = 0; i < n; i++) {
+        float x = logits[id[i]];
+        bool has_none = !(best > -INFINITY) || isnan(x);
+        logprob[i] = has_none ? -INFINITY : fmin((double)x, (double)FLT_MAX) - max - log_sum;
+    }
 }
 
 /* ---- Ranks ---- */
@@ -376,6 +400,19 @@ static uint32_t choose_top_k(int32_t *heap, uint32_t k, const float *x, uint32_t
         sift_down(heap, n_kept, 0, x, true);
     }
     return n_kept;
+}
+
+uint32_t glm_sampler_top(const float *logits, uint32_t n_vocab, int32_t *top, uint32_t n)
+{
+    uint32_t n_top = n ? choose_top_k(top, n, logits, n_vocab) : 0;
+    make_heap(top, n_top, logits, true);
+    for (uint32_t left = n_top; left > 1;) { /* the last by rank goes behind the others */
+        int32_t last = top[0];
+        top[0] = top[--left];
+        top[left] = last;
+        sift_down(top, left, 0, logits, true);
+    }
+    return n_top;
 }
 
 /* All of x [n] that weigh at least `least` into heap, and perhaps some that weigh a little less. */
@@ -489,15 +526,45 @@ static int32_t choose(const glm_sampler *s, const float *x)
     return draw_by_id(s, x, max, u * total);
 }
 
-int32_t glm_sampler_draw(glm_sampler *s, const float *logits, double *logprob)
+glm_status glm_sampler_reserve_limits(glm_sampler *s, glm_error *err)
 {
-    int32_t id = choose(s, adjust(s, logits));
+    if (!s->adjusted && !(s->adjusted = glm_new_array(float, s->n_token)))
+        return glm_fail(err, GLM_ENOMEM, "sampler over %u tokens: no memory", s->n_token);
+    return GLM_OK;
+}
+
+/* The most probable id that the mask allows, under the unchanged logits; -1 when it allows none. */
+static int32_t best_allowed(glm_sampler *s, const float *logits, const uint64_t *mask)
+{
+    memcpy(s->adjusted, logits, s->n_token * sizeof *logits);
+    apply_mask(s->adjusted, s->n_token, mask);
+    int32_t id = argmax(s->adjusted, s->n_token);
+    for (uint32_t i = 0; i < s->n_token && id < 0; i++) /* what it allows is NaN or -infinity */
+        if (mask[i / 64] >> i % 64 & 1)
+            id = (int32_t)i;
+    return id;
+}
+
+int32_t glm_sampler_draw_within(glm_sampler *s, const float *logits, const glm_draw_limits *limits,
+                                double *logprob)
+{
+    int32_t id = choose(s, adjust(s, logits, limits));
+    if (id < 0 && limits && limits->mask) {
+        id = best_allowed(s, logits, limits->mask);
+        if (id < 0)
+            return -1;
+    }
     if (id < 0)
         id = argmax(logits, s->n_token);
     if (id < 0)
         id = 0;
     if (logprob)
-        *logprob = glm_sampler_logprob(s, logits, id);
+        glm_sampler_logprobs(logits, s->n_vocab, &id, 1, logprob);
     glm_sampler_accept(s, id);
     return id;
+}
+
+int32_t glm_sampler_draw(glm_sampler *s, const float *logits, double *logprob)
+{
+    return glm_sampler_draw_within(s, logits, NULL, logprob);
 }

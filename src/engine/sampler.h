@@ -27,7 +27,30 @@
 /** Count `id` as generated although it was not drawn; uses up one random number, as a draw does. */
 void glm_sampler_accept(glm_sampler *sampler, int32_t id);
 
-/** Natural log of the probability of `id` under logits [n_vocab]; -infinity where a logit is NaN. */
-double glm_sampler_logprob(const glm_sampler *sampler, const float *logits, int32_t id);
+/** What narrows the choice of one token beside the sampler's own parameters. */
+typedef struct glm_draw_limits {
+    const uint64_t *mask;       /* bit id % 64 of word id / 64: allowed; NULL: all */
+    const glm_logit_bias *bias; /* [n_bias], added behind the sampler's own; -100 and below bans */
+    size_t n_bias;
+} glm_draw_limits;
+
+/** Make room for limits, so that draws within limits allocate nothing. GLM_ENOMEM. */
+GLM_MUST_CHECK glm_status glm_sampler_reserve_limits(glm_sampler *sampler, glm_error *err);
+
+/**
+ * glm_sampler_draw within limits, for which glm_sampler_reserve_limits made room. When bans leave nothing of what the
+ * mask allows, the most probable of it is given all the same.
+ *
+ * @return the id; -1 when the mask allows no id below n_token; nothing is counted then
+ */
+int32_t glm_sampler_draw_within(glm_sampler *sampler, const float *logits,
+                                const glm_draw_limits *limits, double *logprob);
+
+/** Natural logs of the probabilities of n ids under logits [n_vocab]; -infinity where a logit is NaN. */
+void glm_sampler_logprobs(const float *logits, uint32_t n_vocab, const int32_t *id, uint32_t n,
+                          double *logprob);
+
+/** The n ids of the largest logits, by rank, into top; returns how many there are above -infinity. */
+uint32_t glm_sampler_top(const float *logits, uint32_t n_vocab, int32_t *top, uint32_t n);
 
 #endif

@@ -22,6 +22,7 @@ struct glm_stops {
     char *buffer;   /* text not taken yet, behind n_taken bytes that were */
     size_t n_taken; /* by the last take, still borrowed */
     size_t n_bytes;
+    bool is_idle; /* not looking */
     bool is_hit;
     size_t hit;
 };
@@ -134,13 +135,20 @@ static void drop_taken(glm_stops *s)
     s->n_taken = 0;
 }
 
+void glm_stops_arm(glm_stops *s, bool is_armed)
+{
+    for (size_t j = 0; j < s->n && !is_armed; j++)
+        s->pattern[j].n_matched = 0;
+    s->is_idle = !is_armed;
+}
+
 void glm_stops_push(glm_stops *s, const char *bytes, size_t n)
 {
     drop_taken(s);
     for (size_t i = 0; i < n && !s->is_hit; i++) {
         s->buffer[s->n_bytes++] = bytes[i];
         uint32_t longest = 0;
-        for (size_t j = 0; j < s->n; j++) {
+        for (size_t j = 0; j < s->n && !s->is_idle; j++) {
             if (advance(&s->pattern[j], bytes[i]) && s->pattern[j].length > longest) {
                 longest = s->pattern[j].length;
                 s->is_hit = true;

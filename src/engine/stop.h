@@ -32,6 +32,9 @@ GLM_MUST_CHECK glm_status glm_stops_create(glm_stops **out, const char *const *t
                                            glm_error *err);
 void glm_stops_destroy(glm_stops *stops);
 
+/** Until called with true, stop strings are not looked for: text passes at once. A new matcher looks. */
+void glm_stops_arm(glm_stops *stops, bool is_armed);
+
 /** Append n bytes. What comes behind a stop string is dropped. */
 void glm_stops_push(glm_stops *stops, const char *bytes, size_t n);
 
