@@ -8,7 +8,7 @@
 
 #define NESTING_STACK_MAX                                                                          \
     (GLM_STACK_MAX - 64) /* room for what holds nothing, so that values can end */
-#define WORK_TABLE_SIZE (4 * (size_t)GLM_AUTOMATON_THREADS_MAX)
+#define WORK_MIN 512     /* threads there is room for at first */
 
 static uint32_t mix(uint32_t a, uint32_t b)
 {
@@ -113,17 +113,58 @@ static uint32_t find_frame(glm_automaton *a, uint32_t ret, uint32_t parent)
     return id;
 }
 
+/* Room for twice as many threads on the way. */
+static bool grow_work(glm_automaton *a)
+{
+    size_t wanted = a->work_capacity ? a->work_capacity * 2 : WORK_MIN;
+    glm_thread *work =
+        wanted <= GLM_AUTOMATON_THREADS_MAX ? glm_new_array(glm_thread, wanted) : NULL;
+    glm_thread *kept = work ? glm_new_array(glm_thread, wanted) : NULL;
+    uint32_t *table = kept ? glm_new_array(uint32_t, 4 * wanted) : NULL;
+    uint32_t *stamp = table ? glm_new_array(uint32_t, 4 * wanted) : NULL;
+    if (!stamp) {
+        free(work);
+        free(kept);
+        free(table);
+        a->status = wanted <= GLM_AUTOMATON_THREADS_MAX ? GLM_ENOMEM : GLM_ELIMIT;
+        return false;
+    }
+    for (size_t i = 0; i < a->n_work; i++) {
+        size_t at = mix(a->work[i].place, a->work[i].frame) & (4 * wanted - 1);
+        while (stamp[at])
+            at = (at + 1) & (4 * wanted - 1);
+        stamp[at] = 1;
+        table[at] = (uint32_t)i;
+        work[i] = a->work[i];
+    }
+    if (a->n_kept)
+        memcpy(kept, a->kept, a->n_kept * sizeof *kept);
+    free(a->work);
+    free(a->kept);
+    free(a->work_table);
+    free(a->work_stamp);
+    a->work = work;
+    a->kept = kept;
+    a->work_table = table;
+    a->work_stamp = stamp;
+    a->work_capacity = wanted;
+    a->stamp = 1;
+    return true;
+}
+
 static void add_work(glm_automaton *a, uint32_t place, uint32_t frame)
 {
-    size_t i = mix(place, frame) & (WORK_TABLE_SIZE - 1);
+    const size_t last = 4 * a->work_capacity - 1;
+    size_t i = mix(place, frame) & last;
     while (a->work_stamp[i] == a->stamp) {
         const glm_thread *t = &a->work[a->work_table[i]];
         if (t->place == place && t->frame == frame)
             return;
-        i = (i + 1) & (WORK_TABLE_SIZE - 1);
+        i = (i + 1) & last;
     }
-    if (a->n_work == GLM_AUTOMATON_THREADS_MAX) {
-        a->status = GLM_ELIMIT;
+    if (a->n_work == a->work_capacity) {
+        if (grow_work(a))
+            add_work(a, place, frame); /* once: there is room now */
         return;
     }
     a->work_stamp[i] = a->stamp;
@@ -133,10 +174,10 @@ static void add_work(glm_automaton *a, uint32_t place, uint32_t frame)
 
 static void begin_work(glm_automaton *a)
 {
-    a->n_work = 0;
+    a->n_work = a->n_kept = 0;
     a->status = GLM_OK;
     if (++a->stamp == 0) {
-        memset(a->work_stamp, 0, WORK_TABLE_SIZE * sizeof *a->work_stamp);
+        memset(a->work_stamp, 0, 4 * a->work_capacity * sizeof *a->work_stamp);
         a->stamp = 1;
     }
 }
@@ -147,6 +188,22 @@ static int compare_threads(const void *va, const void *vb)
     if (a->place != b->place)
         return a->place < b->place ? -1 : 1;
     return a->frame < b->frame ? -1 : a->frame > b->frame;
+}
+
+/* Small sets are nearly always in order already. */
+static void sort_threads(glm_thread *threads, size_t n)
+{
+    if (n > 32) {
+        qsort(threads, n, sizeof *threads, compare_threads);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        glm_thread t = threads[i];
+        size_t k = i;
+        for (; k > 0 && compare_threads(&t, &threads[k - 1]) < 0; k--)
+            threads[k] = threads[k - 1];
+        threads[k] = t;
+    }
 }
 
 /* The state with these sorted threads, found or made. */
@@ -181,37 +238,89 @@ static uint32_t find_state(glm_automaton *a, const glm_thread *threads, size_t n
         }
     }
     uint32_t id = (uint32_t)a->n_states++;
-    a->states[id] = (glm_state){(uint32_t)a->n_threads, (uint32_t)n, GLM_STATE_NONE, is_end};
+    a->states[id] = (glm_state){(uint32_t)a->n_threads, (uint32_t)n, is_end};
     memcpy(&a->threads[a->n_threads], threads, n * sizeof *threads);
     a->n_threads += n;
     put(a->state_table, a->state_table_size, hash, id);
     return id;
 }
 
-/* Enter rule inst->x; a call right before a return needs no frame of its own. */
+/* The frame below the marks of `frame`. */
+static uint32_t below_marks(const glm_automaton *a, uint32_t frame)
+{
+    while (frame != 0 && (a->frames[frame].ret & GLM_FRAME_MARK))
+        frame = a->frames[frame].parent;
+    return frame;
+}
+
+/* The stack for a call that goes on at `ret`; right before a return it needs no frame of its own. */
+static uint32_t push_frame(glm_automaton *a, uint32_t ret, uint32_t frame)
+{
+    if (a->prog->inst[ret].op == GLM_PROG_RET && !(a->frames[frame].ret & GLM_FRAME_MARK))
+        return frame;
+    return find_frame(a, ret, frame);
+}
+
+/* Enter rule inst->x. */
 static void enter(glm_automaton *a, const glm_prog_inst *inst, uint32_t frame)
 {
     const glm_prog_rule *rule = &a->prog->rules[inst->x];
     const glm_frame *f = &a->frames[frame];
     if (f->depth >= (rule->is_nesting ? NESTING_STACK_MAX : GLM_STACK_MAX))
         return;
-    if (a->prog->inst[inst->y].op != GLM_PROG_RET)
-        frame = find_frame(a, inst->y, frame);
+    frame = push_frame(a, inst->y, frame);
     if (a->status == GLM_OK)
         add_work(a, rule->start, frame);
+}
+
+static bool has_mark(const glm_automaton *a, uint32_t frame, uint32_t mark)
+{
+    for (; frame != 0 && (a->frames[frame].ret & GLM_FRAME_MARK); frame = a->frames[frame].parent) {
+        if (a->frames[frame].ret == (GLM_FRAME_MARK | mark))
+            return true;
+    }
+    return false;
+}
+
+static void follow_once(glm_automaton *a, const glm_prog_inst *inst, uint32_t frame)
+{
+    if (has_mark(a, frame, inst->y) || a->frames[frame].depth >= GLM_STACK_MAX)
+        return;
+    uint32_t marked = find_frame(a, GLM_FRAME_MARK | inst->y, frame);
+    if (a->status == GLM_OK)
+        add_work(a, inst->x, marked);
+}
+
+static void follow_need(glm_automaton *a, const glm_prog_inst *inst, uint32_t frame)
+{
+    const uint32_t *need = &a->prog->needs[inst->y];
+    for (uint32_t i = 1; i <= need[0]; i++) {
+        if (!has_mark(a, frame, need[i]))
+            return;
+    }
+    add_work(a, inst->x, below_marks(a, frame));
+}
+
+static void follow_return(glm_automaton *a, uint32_t frame, bool *is_end)
+{
+    if (frame == 0)
+        *is_end = true;
+    else
+        add_work(a, a->frames[frame].ret, a->frames[frame].parent);
 }
 
 /* Follow all that needs no byte from the work list; the state of the threads that wait for one. */
 static uint32_t close_work(glm_automaton *a)
 {
-    size_t n = 0;
     bool is_end = false;
     for (size_t i = 0; i < a->n_work && a->status == GLM_OK; i++) {
         const glm_thread t = a->work[i];
         const glm_prog_inst *inst = &a->prog->inst[t.place];
         switch (inst->op) {
         case GLM_PROG_RANGE:
-            a->kept[n++] = t;
+        case GLM_PROG_TEXT:
+        case GLM_PROG_NAME:
+            a->kept[a->n_kept++] = t;
             break;
         case GLM_PROG_SPLIT:
             add_work(a, inst->x, t.frame);
@@ -220,11 +329,14 @@ static uint32_t close_work(glm_automaton *a)
         case GLM_PROG_CALL:
             enter(a, inst, t.frame);
             break;
+        case GLM_PROG_ONCE:
+            follow_once(a, inst, t.frame);
+            break;
+        case GLM_PROG_NEED:
+            follow_need(a, inst, t.frame);
+            break;
         case GLM_PROG_RET:
-            if (t.frame == 0)
-                is_end = true;
-            else
-                add_work(a, a->frames[t.frame].ret, a->frames[t.frame].parent);
+            follow_return(a, below_marks(a, t.frame), &is_end);
             break;
         default:
             break;
@@ -232,90 +344,83 @@ static uint32_t close_work(glm_automaton *a)
     }
     if (a->status != GLM_OK)
         return GLM_STATE_NONE;
-    qsort(a->kept, n, sizeof *a->kept, compare_threads);
-    return find_state(a, a->kept, n, is_end);
+    sort_threads(a->kept, a->n_kept);
+    return find_state(a, a->kept, a->n_kept, is_end);
 }
 
-uint32_t glm_automaton_start(glm_automaton *a)
+uint32_t glm_automaton_start(glm_automaton *a, uint32_t rule)
+{
+    return glm_automaton_enter(a, a->prog->rules[rule].start, 0);
+}
+
+uint32_t glm_automaton_enter(glm_automaton *a, uint32_t place, uint32_t frame)
 {
     begin_work(a);
-    add_work(a, a->prog->rules[0].start, 0);
+    add_work(a, place, frame);
     return close_work(a);
+}
+
+uint32_t glm_automaton_subset(glm_automaton *a, const glm_thread *threads, size_t n)
+{
+    a->status = GLM_OK;
+    return find_state(a, threads, n, false);
+}
+
+/* Take `byte` into a unit of a text; the ranges of its first byte are listed. */
+static void step_into(glm_automaton *a, uint32_t first, uint32_t n, uint8_t byte, uint32_t frame)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const glm_prog_inst *inst = &a->prog->inst[a->prog->firsts[first + i]];
+        if (inst->lo <= byte && byte <= inst->hi)
+            add_work(a, inst->x, frame);
+    }
+}
+
+static void step_text(glm_automaton *a, const glm_prog_inst *inst, uint8_t byte, uint32_t frame)
+{
+    const glm_prog_text *text = &a->prog->texts[inst->x];
+    if (a->frames[frame].depth >= GLM_STACK_MAX)
+        return;
+    frame = push_frame(a, inst->y, frame);
+    if (a->status == GLM_OK)
+        step_into(a, text->first, text->n, byte, frame);
+}
+
+static void step_name(glm_automaton *a, const glm_prog_inst *inst, uint8_t byte, uint32_t frame)
+{
+    const glm_prog_node *node = &a->prog->nodes[inst->x];
+    const glm_prog_edge *edges = &a->prog->edges[node->first_edge];
+    if (byte >= 0x80) {
+        step_into(a, node->first, node->n, byte, frame);
+    } else if (byte == '"') {
+        add_work(a, node->close, frame);
+    } else if (byte >= 0x20 && byte != '\\') {
+        uint32_t to = node->rest;
+        for (uint32_t i = 0; i < node->n_edges; i++) {
+            if (edges[i].byte == byte)
+                to = edges[i].to;
+        }
+        add_work(a, to, frame);
+    }
 }
 
 uint32_t glm_automaton_build_step(glm_automaton *a, uint32_t state, uint8_t byte)
 {
     begin_work(a);
-    const glm_state *s = &a->states[state];
-    for (size_t i = 0; i < s->n; i++) {
-        const glm_thread *t = &a->threads[s->first + i];
-        const glm_prog_inst *inst = &a->prog->inst[t->place];
-        if (inst->lo <= byte && byte <= inst->hi)
-            add_work(a, inst->x, t->frame);
+    const uint32_t first = a->states[state].first, n = a->states[state].n;
+    for (uint32_t i = 0; i < n && a->status == GLM_OK; i++) {
+        const glm_thread t = a->threads[first + i];
+        const glm_prog_inst *inst = &a->prog->inst[t.place];
+        if (inst->op == GLM_PROG_TEXT)
+            step_text(a, inst, byte, t.frame);
+        else if (inst->op == GLM_PROG_NAME)
+            step_name(a, inst, byte, t.frame);
+        else if (inst->lo <= byte && byte <= inst->hi)
+            add_work(a, inst->x, t.frame);
     }
-    uint32_t next = close_work(a);
+    uint32_t next = a->status == GLM_OK ? close_work(a) : GLM_STATE_NONE;
     a->next[state * a->prog->n_classes + a->prog->class_of[byte]] = next;
     return next;
-}
-
-/* Where all texts with byte i in lo[i]..hi[i] lead, or DEAD when not to one state. At most 4 deep. */
-static uint32_t one_way(glm_automaton *a, uint32_t state, const uint8_t (*bytes)[2], size_t n)
-{
-    uint32_t all = GLM_STATE_NONE;
-    int last_class = -1;
-    for (unsigned b = bytes[0][0]; b <= bytes[0][1]; b++) {
-        if (b == '"' || b == '\\' || a->prog->class_of[b] == last_class)
-            continue;
-        last_class = a->prog->class_of[b];
-        uint32_t next = glm_automaton_step(a, state, (uint8_t)b);
-        if (next > GLM_STATE_DEAD && n > 1)
-            next = one_way(a, next, bytes + 1, n - 1);
-        if (next <= GLM_STATE_DEAD || (all != GLM_STATE_NONE && next != all))
-            return GLM_STATE_DEAD;
-        all = next;
-    }
-    return all;
-}
-
-static uint32_t plain_step(glm_automaton *a, uint32_t state)
-{
-    /* Well-formed UTF-8, RFC 3629 section 4; the first row without control characters. */
-    static const struct {
-        size_t n;
-        uint8_t bytes[4][2];
-    } rows[] = {
-        {1, {{0x20, 0x7F}}},
-        {2, {{0xC2, 0xDF}, {0x80, 0xBF}}},
-        {3, {{0xE0, 0xE0}, {0xA0, 0xBF}, {0x80, 0xBF}}},
-        {3, {{0xE1, 0xEC}, {0x80, 0xBF}, {0x80, 0xBF}}},
-        {3, {{0xED, 0xED}, {0x80, 0x9F}, {0x80, 0xBF}}},
-        {3, {{0xEE, 0xEF}, {0x80, 0xBF}, {0x80, 0xBF}}},
-        {4, {{0xF0, 0xF0}, {0x90, 0xBF}, {0x80, 0xBF}, {0x80, 0xBF}}},
-        {4, {{0xF1, 0xF3}, {0x80, 0xBF}, {0x80, 0xBF}, {0x80, 0xBF}}},
-        {4, {{0xF4, 0xF4}, {0x80, 0x8F}, {0x80, 0xBF}, {0x80, 0xBF}}},
-    };
-    if (a->states[state].plain != GLM_STATE_NONE)
-        return a->states[state].plain;
-    uint32_t all = GLM_STATE_NONE;
-    for (size_t r = 0; r < sizeof rows / sizeof *rows && all != GLM_STATE_DEAD; r++) {
-        uint32_t next = one_way(a, state, rows[r].bytes, rows[r].n);
-        all = all == GLM_STATE_NONE || next == all ? next : GLM_STATE_DEAD;
-    }
-    a->states[state].plain = all;
-    return all;
-}
-
-bool glm_automaton_admits_plain(glm_automaton *a, uint32_t state, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t next = plain_step(a, state);
-        if (next <= GLM_STATE_DEAD)
-            return false;
-        if (next == state)
-            return true;
-        state = next;
-    }
-    return true;
 }
 
 uint32_t glm_automaton_copy_state(glm_automaton *to, const glm_automaton *from, uint32_t state)
@@ -323,6 +428,10 @@ uint32_t glm_automaton_copy_state(glm_automaton *to, const glm_automaton *from, 
     uint32_t path[GLM_STACK_MAX + 1];
     const glm_state *s = &from->states[state];
     to->status = GLM_OK;
+    while (to->work_capacity < s->n) {
+        if (!grow_work(to))
+            return GLM_STATE_NONE;
+    }
     for (size_t i = 0; i < s->n; i++) {
         const glm_thread *t = &from->threads[s->first + i];
         size_t depth = 0;
@@ -335,20 +444,15 @@ uint32_t glm_automaton_copy_state(glm_automaton *to, const glm_automaton *from, 
     }
     if (to->status != GLM_OK)
         return GLM_STATE_NONE;
-    qsort(to->kept, s->n, sizeof *to->kept, compare_threads);
+    sort_threads(to->kept, s->n);
     return find_state(to, to->kept, s->n, s->is_end);
 }
 
 glm_status glm_automaton_init(glm_automaton *a, const glm_prog *prog)
 {
     *a = (glm_automaton){.prog = prog, .status = GLM_OK, .n_frames = 1, .n_states = 2};
-    a->work = glm_new_array(glm_thread, GLM_AUTOMATON_THREADS_MAX);
-    a->kept = glm_new_array(glm_thread, GLM_AUTOMATON_THREADS_MAX);
-    a->work_table = glm_new_array(uint32_t, WORK_TABLE_SIZE);
-    a->work_stamp = glm_new_array(uint32_t, WORK_TABLE_SIZE);
     size_t capacity = 0;
-    if (!a->work || !a->kept || !a->work_table || !a->work_stamp ||
-        !new_table(a, &a->frame_table, &a->frame_table_size) ||
+    if (!grow_work(a) || !new_table(a, &a->frame_table, &a->frame_table_size) ||
         !new_table(a, &a->state_table, &a->state_table_size) ||
         !reserve(a, &a->frames, 0, 1, &a->frame_capacity, sizeof *a->frames) ||
         !reserve(a, &a->threads, 0, 1, &a->thread_capacity, sizeof *a->threads) ||
@@ -357,7 +461,6 @@ glm_status glm_automaton_init(glm_automaton *a, const glm_prog *prog)
         return GLM_ENOMEM;
     for (size_t c = 0; c < prog->n_classes; c++)
         a->next[GLM_STATE_DEAD * prog->n_classes + c] = GLM_STATE_DEAD;
-    a->states[GLM_STATE_DEAD].plain = GLM_STATE_DEAD;
     return GLM_OK;
 }
 

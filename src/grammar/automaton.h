@@ -4,6 +4,10 @@
  * program with a stack of places to return to; equal stacks are one frame, equal sets one state, so a state
  * is a number, copying costs nothing, and a step taken before is one look-up.
  *
+ * The place of a thread is an instruction that takes a byte: RANGE, TEXT (entered when its first byte comes) or NAME.
+ * Which tokens can follow a set of threads is the union of what can follow each of them, so a state may be cut
+ * into states of fewer threads (glm_automaton_subset).
+ *
  * Private to the folder; a matcher owns one.
  */
 #ifndef GLM_GRAMMAR_AUTOMATON_H
@@ -15,7 +19,8 @@
 #define GLM_STATE_DEAD 1u /* no way on */
 #define GLM_STACK_MAX 512 /* frames of a stack; a thread that wants more is dropped */
 
-#define GLM_AUTOMATON_THREADS_MAX 8192 /* of one state, those passed on the way included */
+#define GLM_AUTOMATON_THREADS_MAX 32768 /* of one state, those passed on the way included */
+#define GLM_FRAME_MARK 0x80000000u /* in glm_frame.ret: no place, a mark of the rule that runs */
 #define GLM_AUTOMATON_BYTES_SOFT ((size_t)16 << 20) /* above it glm_automaton_is_full */
 #define GLM_AUTOMATON_BYTES_HARD ((size_t)96 << 20) /* above it steps fail with GLM_ELIMIT */
 
@@ -29,8 +34,6 @@ typedef struct glm_thread {
 
 typedef struct glm_state {
     uint32_t first, n; /* threads, sorted */
-    uint32_t
-        plain; /* where every plain character leads (grammar/trie.h), DEAD if not to one, or NONE */
     bool is_end;
 } glm_state;
 
@@ -42,15 +45,15 @@ typedef struct glm_automaton {
     uint32_t *next;        /* [n_states, n_classes] */
     uint32_t *frame_table; /* open addressing, 0: free */
     uint32_t *state_table;
-    glm_thread *work; /* [GLM_AUTOMATON_THREADS_MAX] */
-    glm_thread *kept; /* [GLM_AUTOMATON_THREADS_MAX] */
-    uint32_t
-        *work_table; /* [4 * GLM_AUTOMATON_THREADS_MAX] index + 1 into work, where stamp fits */
+    glm_thread *work; /* [work_capacity] what a step has reached; so are the next three */
+    glm_thread *kept;
+    uint32_t *work_table; /* [4 * work_capacity] index into work, where the stamp fits */
     uint32_t *work_stamp;
+    size_t work_capacity;
     size_t n_frames, n_threads, n_states;
     size_t frame_capacity, thread_capacity, state_capacity;
     size_t frame_table_size, state_table_size;
-    size_t n_work;
+    size_t n_work, n_kept;
     uint32_t stamp;
     glm_status status; /* of the last step that returned NONE */
 } glm_automaton;
@@ -59,8 +62,14 @@ typedef struct glm_automaton {
 GLM_MUST_CHECK glm_status glm_automaton_init(glm_automaton *a, const glm_prog *prog);
 void glm_automaton_deinit(glm_automaton *a);
 
-/** The state before any byte, or NONE. */
-uint32_t glm_automaton_start(glm_automaton *a);
+/** The state before any byte of rule `rule` (0 is the whole), or NONE. */
+uint32_t glm_automaton_start(glm_automaton *a, uint32_t rule);
+
+/** The state at `place` on the stack `frame`, or NONE. */
+uint32_t glm_automaton_enter(glm_automaton *a, uint32_t place, uint32_t frame);
+
+/** The state of these threads (sorted, apart), which is no end; NONE on failure. */
+uint32_t glm_automaton_subset(glm_automaton *a, const glm_thread *threads, size_t n);
 
 /** Build the step; glm_automaton_step is the one to call. */
 uint32_t glm_automaton_build_step(glm_automaton *a, uint32_t state, uint8_t byte);
@@ -71,9 +80,6 @@ static inline uint32_t glm_automaton_step(glm_automaton *a, uint32_t state, uint
     uint32_t next = a->next[state * a->prog->n_classes + a->prog->class_of[byte]];
     return next != GLM_STATE_NONE ? next : glm_automaton_build_step(a, state, byte);
 }
-
-/** True when any text of up to n plain characters may come next, whatever they are. */
-bool glm_automaton_admits_plain(glm_automaton *a, uint32_t state, size_t n);
 
 /** True when it is time to move on to a fresh automaton. */
 bool glm_automaton_is_full(const glm_automaton *a);

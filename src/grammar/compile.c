@@ -48,10 +48,38 @@ glm_status glm_grammar_compile_choice(glm_grammar **out, const glm_text *choices
     return glm_grammar_finish(out, g, GLM_OK, err);
 }
 
+static void forget_tables(glm_grammar *g)
+{
+    for (size_t i = 0; g->tables && i < g->prog.n_texts; i++)
+        glm_text_table_deinit(&g->tables[i]);
+    free(g->tables);
+    g->tables = NULL;
+    g->vocab = NULL;
+}
+
+glm_status glm_grammar_bind(glm_grammar *g, const glm_grammar_vocab *vocab, glm_error *err)
+{
+    forget_tables(g);
+    g->tables = g->prog.n_texts ? glm_new_array(glm_text_table, g->prog.n_texts) : NULL;
+    bool is_good = g->tables || !g->prog.n_texts;
+    for (size_t i = 0; is_good && i < g->prog.n_texts; i++) {
+        const glm_prog_text *t = &g->prog.texts[i];
+        is_good = t->kind != GLM_TEXT_OWN ||
+                  glm_text_table_init(&g->tables[i], vocab, &g->prog, t->rule, NULL) == GLM_OK;
+    }
+    if (!is_good) {
+        forget_tables(g);
+        return glm_fail(err, GLM_ENOMEM, "tables of a grammar");
+    }
+    g->vocab = vocab;
+    return GLM_OK;
+}
+
 void glm_grammar_destroy(glm_grammar *g)
 {
     if (!g)
         return;
+    forget_tables(g);
     glm_prog_deinit(&g->prog);
     glm_str_deinit(&g->ignored);
     free(g);

@@ -7,6 +7,7 @@
  *
  *     glm_grammar_vocab_create(&vocab, tok, n_vocab, stops, n_stops, &err);   once a model
  *     glm_grammar_compile_regex(&grammar, text, &err);                        once a request
+ *     glm_grammar_bind(grammar, vocab, &err);
  *     glm_matcher_create(&m, grammar, vocab, &err);                           once a sequence
  *     while (...) {
  *         glm_matcher_mask(m, mask, &err);           sample among the set bits
@@ -104,6 +105,14 @@ GLM_MUST_CHECK glm_status glm_grammar_compile_schema(glm_grammar **out, const ch
 
 /** The keywords that had no effect, apart by commas; empty when all had. Borrowed from the grammar. */
 const char *glm_grammar_ignored(const glm_grammar *grammar);
+
+/**
+ * Make the tables of the grammar's character classes for a vocabulary, which must outlive the grammar: a few milliseconds
+ * a class. Without them masks are the same but may take milliseconds. To be called before the grammar is shared.
+ * Error: GLM_ENOMEM.
+ */
+GLM_MUST_CHECK glm_status glm_grammar_bind(glm_grammar *grammar, const glm_grammar_vocab *vocab,
+                                           glm_error *err);
 
 void glm_grammar_destroy(glm_grammar *grammar);
 

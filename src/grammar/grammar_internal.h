@@ -5,10 +5,13 @@
 
 #include "grammar/grammar.h"
 #include "grammar/program.h"
+#include "grammar/text_table.h"
 
 struct glm_grammar {
-    glm_prog prog;   /* finished, once glm_grammar_finish has passed it */
-    glm_str ignored; /* keywords without effect, apart by commas */
+    glm_prog prog;                  /* finished, once glm_grammar_finish has passed it */
+    glm_str ignored;                /* keywords without effect, apart by commas */
+    const glm_grammar_vocab *vocab; /* of the tables; NULL: none were made */
+    glm_text_table *tables;         /* [prog.n_texts], of own texts */
 };
 
 /** Close g's program and hand it out; on failure, or when st is one, destroy it. */

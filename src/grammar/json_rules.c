@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "grammar/json_rules.h"
 
+#include "grammar/vocab.h"
+
 #define SPACES_MAX 32
 
 static uint32_t byte(glm_prog *p, char c, uint32_t next)
@@ -16,6 +18,28 @@ uint32_t glm_json_space_then(glm_prog *p, const glm_json_rules *r, char c, uint3
 uint32_t glm_json_separator(glm_prog *p, const glm_json_rules *r, char c, uint32_t next)
 {
     return glm_json_space_then(p, r, c, glm_prog_call(p, r->space, next));
+}
+
+uint32_t glm_json_behind(glm_prog *p, const glm_json_rules *r, char close, bool may_end,
+                         uint32_t item)
+{
+    uint32_t more = item == GLM_PROG_NO_WAY ? item : glm_prog_call(p, r->space, item);
+    uint32_t ways = byte(p, ',', more);
+    if (may_end)
+        ways = glm_prog_split(p, ways, byte(p, close, GLM_PROG_END));
+    return glm_prog_call(p, r->space, ways);
+}
+
+glm_json_circle glm_json_open_circle(glm_prog *p, const glm_json_rules *r, char close)
+{
+    uint32_t loop = glm_prog_open_loop(p, byte(p, close, GLM_PROG_END));
+    return (glm_json_circle){loop, glm_prog_call(p, r->space, loop)};
+}
+
+void glm_json_close_circle(glm_prog *p, const glm_json_rules *r, glm_json_circle circle,
+                           uint32_t item)
+{
+    glm_prog_close_loop(p, circle.loop, byte(p, ',', glm_prog_call(p, r->space, item)));
 }
 
 static void add_space(glm_prog *p, const glm_json_rules *r)
@@ -44,21 +68,15 @@ static uint32_t either(glm_prog *p, const char *bytes, uint32_t next)
     return ways;
 }
 
-static void add_string(glm_prog *p, const glm_json_rules *r)
+uint32_t glm_json_any_escape(glm_prog *p, uint32_t next)
 {
-    static const glm_cp_range plain[] = {
-        {0x20, '"' - 1}, {'"' + 1, '\\' - 1}, {'\\' + 1, 0x10FFFF}};
-    uint32_t end = GLM_PROG_END;
     uint32_t low =
-        glm_prog_literal(p, "\\u", 2, either(p, "dD", either(p, "cdefCDEF", hex(p, 2, end))));
+        glm_prog_literal(p, "\\u", 2, either(p, "dD", either(p, "cdefCDEF", hex(p, 2, next))));
     uint32_t pair = either(p, "dD", either(p, "89abAB", hex(p, 2, low)));
-    uint32_t single = glm_prog_split(p, either(p, "0123456789abcefABCEF", hex(p, 3, end)),
-                                     either(p, "dD", either(p, "01234567", hex(p, 2, end))));
+    uint32_t single = glm_prog_split(p, either(p, "0123456789abcefABCEF", hex(p, 3, next)),
+                                     either(p, "dD", either(p, "01234567", hex(p, 2, next))));
     uint32_t unicode = byte(p, 'u', glm_prog_split(p, single, pair));
-    uint32_t escape = byte(p, '\\', glm_prog_split(p, either(p, "\"\\/bfnrt", end), unicode));
-    glm_prog_set_rule(p, r->chr, glm_prog_split(p, glm_prog_code_points(p, plain, 3, end), escape));
-    uint32_t close = byte(p, '"', end);
-    glm_prog_set_rule(p, r->string, byte(p, '"', glm_prog_repeat(p, r->chr, 0, UINT32_MAX, close)));
+    return byte(p, '\\', glm_prog_split(p, either(p, "\"\\/bfnrt", next), unicode));
 }
 
 /* Digits, min..max of them. */
@@ -93,9 +111,10 @@ static void add_numbers(glm_prog *p, const glm_json_rules *r)
 /* open, then nothing or items apart by commas, then close. */
 static uint32_t list(glm_prog *p, const glm_json_rules *r, char open, uint32_t item, char close)
 {
-    uint32_t loop = glm_prog_open_loop(p, glm_json_space_then(p, r, close, GLM_PROG_END));
-    glm_prog_close_loop(p, loop, glm_json_separator(p, r, ',', glm_prog_call(p, item, loop)));
-    uint32_t first = glm_prog_split(p, glm_prog_call(p, item, loop), byte(p, close, GLM_PROG_END));
+    glm_json_circle circle = glm_json_open_circle(p, r, close);
+    uint32_t items = glm_prog_call(p, item, circle.entry);
+    glm_json_close_circle(p, r, circle, items);
+    uint32_t first = glm_prog_split(p, items, byte(p, close, GLM_PROG_END));
     return byte(p, open, glm_prog_call(p, r->space, first));
 }
 
@@ -103,7 +122,7 @@ void glm_json_rules_add(glm_prog *p, glm_json_rules *r)
 {
     *r = (glm_json_rules){
         .space = glm_prog_rule_new(p, false),
-        .chr = glm_prog_rule_new(p, false),
+        .chr = glm_standard_text(p, GLM_TEXT_JSON),
         .string = glm_prog_rule_new(p, false),
         .number = glm_prog_rule_new(p, false),
         .integer = glm_prog_rule_new(p, false),
@@ -114,7 +133,9 @@ void glm_json_rules_add(glm_prog *p, glm_json_rules *r)
     uint32_t member = glm_prog_rule_new(p, false);
     uint32_t end = GLM_PROG_END;
     add_space(p, r);
-    add_string(p, r);
+    uint32_t close = byte(p, '"', end);
+    glm_prog_set_rule(p, r->string,
+                      byte(p, '"', glm_prog_units(p, r->chr, 0, GLM_PROG_ENDLESS, close)));
     add_numbers(p, r);
     uint32_t ways = glm_prog_split(p, glm_prog_literal(p, "true", 4, end),
                                    glm_prog_literal(p, "false", 5, end));

@@ -13,16 +13,30 @@
 
 typedef struct glm_json_rules {
     uint32_t space; /* white space or nothing */
-    uint32_t chr;   /* one character inside a string */
+    uint32_t chr;   /* the text whose units are the characters of a string */
     uint32_t string, number, integer, value, object, array;
 } glm_json_rules;
 
 /** Add the rules to a program that has its rule 0. */
 void glm_json_rules_add(glm_prog *p, glm_json_rules *r);
 
+/** One escape of a JSON string, lone surrogates left out, then `next`. */
+uint32_t glm_json_any_escape(glm_prog *p, uint32_t next);
+
 /** White space, then the byte `c`, then `next`. */
 uint32_t glm_json_space_then(glm_prog *p, const glm_json_rules *r, char c, uint32_t next);
-/** "," or ":" with white space on both sides, then `next`. */
+/** A byte with white space on both sides, then `next`. */
 uint32_t glm_json_separator(glm_prog *p, const glm_json_rules *r, char c, uint32_t next);
+/** Behind an item: white space, then `close` and the end of the rule (unless !may_end), or a comma, white space and
+ * `item` (GLM_PROG_NO_WAY: no more). */
+uint32_t glm_json_behind(glm_prog *p, const glm_json_rules *r, char close, bool may_end,
+                         uint32_t item);
+/** The same in a circle: one that is written before its items are, and the place they go on at. */
+typedef struct glm_json_circle {
+    uint32_t loop, entry;
+} glm_json_circle;
+glm_json_circle glm_json_open_circle(glm_prog *p, const glm_json_rules *r, char close);
+void glm_json_close_circle(glm_prog *p, const glm_json_rules *r, glm_json_circle circle,
+                           uint32_t item);
 
 #endif

@@ -5,19 +5,16 @@
 #include "core/mem.h"
 #include "grammar/automaton.h"
 #include "grammar/grammar_internal.h"
-#include "grammar/trie.h"
+#include "grammar/masker.h"
 
-#define N_MASKS 128      /* masks kept, by state modulo */
+#define N_MASKS 64       /* masks kept, by state modulo */
 #define ENDED UINT32_MAX /* instead of a state: a stop id was taken */
 
 struct glm_matcher {
-    const glm_grammar *grammar;
-    const glm_grammar_vocab *vocab;
-    glm_automaton automaton;
+    glm_masker masker; /* grammar, vocabulary and automaton */
     uint32_t
         history[GLM_GRAMMAR_ROLLBACK_MAX + 1]; /* [n_history] states; the last is the present one */
     size_t n_history;
-    uint32_t *walk;            /* [GLM_TOKEN_BYTES_MAX + 1] states by depth */
     uint64_t *masks[N_MASKS];  /* [n_words] or NULL */
     uint32_t mask_of[N_MASKS]; /* the state of each, NONE: none */
 };
@@ -29,7 +26,7 @@ static uint32_t present(const glm_matcher *m)
 
 static glm_status fail_step(const glm_matcher *m, glm_error *err)
 {
-    if (m->automaton.status == GLM_ELIMIT)
+    if (m->masker.automaton.status == GLM_ELIMIT)
         return glm_fail(err, GLM_ELIMIT, "the grammar is too ambiguous to follow");
     return glm_fail(err, GLM_ENOMEM, "the states of a grammar");
 }
@@ -40,14 +37,11 @@ glm_status glm_matcher_create(glm_matcher **out, const glm_grammar *grammar,
     glm_matcher *m = glm_new(glm_matcher);
     if (!m)
         return glm_fail(err, GLM_ENOMEM, "a matcher");
-    m->grammar = grammar;
-    m->vocab = vocab;
-    m->walk = glm_new_array(uint32_t, GLM_TOKEN_BYTES_MAX + 1);
     glm_status st = GLM_OK;
-    if (glm_automaton_init(&m->automaton, &grammar->prog) != GLM_OK || !m->walk)
+    if (glm_masker_init(&m->masker, grammar, vocab) != GLM_OK)
         st = glm_fail(err, GLM_ENOMEM, "a matcher");
     if (st == GLM_OK) {
-        m->history[0] = glm_automaton_start(&m->automaton);
+        m->history[0] = glm_automaton_start(&m->masker.automaton, 0);
         m->n_history = 1;
         if (m->history[0] == GLM_STATE_NONE)
             st = fail_step(m, err);
@@ -64,32 +58,31 @@ void glm_matcher_destroy(glm_matcher *m)
 {
     if (!m)
         return;
-    glm_automaton_deinit(&m->automaton);
+    glm_masker_deinit(&m->masker);
     for (size_t i = 0; i < N_MASKS; i++)
         free(m->masks[i]);
-    free(m->walk);
     free(m);
 }
 
 /* Move the states in use to a fresh automaton when this one is full. */
 static glm_status tidy(glm_matcher *m, glm_error *err)
 {
-    if (!glm_automaton_is_full(&m->automaton))
+    if (!glm_automaton_is_full(&m->masker.automaton))
         return GLM_OK;
     glm_automaton fresh;
     uint32_t states[GLM_GRAMMAR_ROLLBACK_MAX + 1];
-    bool is_good = glm_automaton_init(&fresh, &m->grammar->prog) == GLM_OK;
+    bool is_good = glm_automaton_init(&fresh, &m->masker.grammar->prog) == GLM_OK;
     for (size_t i = 0; i < m->n_history && is_good; i++) {
         uint32_t s = m->history[i];
-        states[i] = s == ENDED ? s : glm_automaton_copy_state(&fresh, &m->automaton, s);
+        states[i] = s == ENDED ? s : glm_automaton_copy_state(&fresh, &m->masker.automaton, s);
         is_good = states[i] != GLM_STATE_NONE;
     }
     if (!is_good) {
         glm_automaton_deinit(&fresh);
         return glm_fail(err, GLM_ENOMEM, "the states of a grammar");
     }
-    glm_automaton_deinit(&m->automaton);
-    m->automaton = fresh;
+    glm_automaton_deinit(&m->masker.automaton);
+    m->masker.automaton = fresh;
     memcpy(m->history, states, m->n_history * sizeof *states);
     memset(m->mask_of, 0, sizeof m->mask_of);
     return GLM_OK;
@@ -97,7 +90,7 @@ static glm_status tidy(glm_matcher *m, glm_error *err)
 
 glm_status glm_matcher_reset(glm_matcher *m, glm_error *err)
 {
-    uint32_t start = glm_automaton_start(&m->automaton);
+    uint32_t start = glm_automaton_start(&m->masker.automaton, 0);
     if (start == GLM_STATE_NONE)
         return fail_step(m, err);
     m->history[0] = start;
@@ -105,47 +98,9 @@ glm_status glm_matcher_reset(glm_matcher *m, glm_error *err)
     return GLM_OK;
 }
 
-/* Set the bits of the tokens of `trie` that can come in `state`; false on failure. */
-static bool walk_trie(glm_matcher *m, const glm_trie *trie, uint32_t state, uint64_t *mask)
-{
-    glm_automaton *a = &m->automaton;
-    uint32_t *states = m->walk;
-    states[0] = state;
-    for (size_t i = 0; i < trie->n;) {
-        const glm_trie_node *node = &trie->nodes[i];
-        uint32_t next = glm_automaton_step(a, states[node->depth], node->byte);
-        if (next <= GLM_STATE_DEAD) {
-            if (next == GLM_STATE_NONE)
-                return false;
-            i = node->skip;
-            continue;
-        }
-        states[node->depth + 1] = next;
-        if (node->id >= 0)
-            mask[(size_t)node->id / 64] |= (uint64_t)1 << ((size_t)node->id % 64);
-        i++;
-    }
-    return true;
-}
-
-static bool compute_mask(glm_matcher *m, uint32_t state, uint64_t *mask)
-{
-    const glm_grammar_vocab *v = m->vocab;
-    bool is_plain = glm_automaton_admits_plain(&m->automaton, state, GLM_TRIE_PLAIN_MAX);
-    if (is_plain)
-        memcpy(mask, v->plain, v->n_words * sizeof *mask);
-    else
-        memset(mask, 0, v->n_words * sizeof *mask);
-    if (m->automaton.states[state].is_end) {
-        for (size_t i = 0; i < v->n_stops; i++)
-            mask[(size_t)v->stops[i] / 64] |= (uint64_t)1 << ((size_t)v->stops[i] % 64);
-    }
-    return walk_trie(m, is_plain ? &v->rest : &v->all, state, mask);
-}
-
 glm_status glm_matcher_mask(glm_matcher *m, uint64_t *mask, glm_error *err)
 {
-    const size_t n_words = m->vocab->n_words;
+    const size_t n_words = m->masker.vocab->n_words;
     if (present(m) == ENDED) {
         memset(mask, 0, n_words * sizeof *mask);
         return GLM_OK;
@@ -161,7 +116,7 @@ glm_status glm_matcher_mask(glm_matcher *m, uint64_t *mask, glm_error *err)
         if (!m->masks[slot])
             return glm_fail(err, GLM_ENOMEM, "the mask of a state");
         m->mask_of[slot] = GLM_STATE_NONE;
-        if (!compute_mask(m, state, m->masks[slot]))
+        if (!glm_masker_mask(&m->masker, state, m->masks[slot]))
             return fail_step(m, err);
         m->mask_of[slot] = state;
     }
@@ -174,6 +129,17 @@ static bool is_stop(const glm_grammar_vocab *v, int32_t id)
     for (size_t i = 0; i < v->n_stops; i++) {
         if (v->stops[i] == id)
             return true;
+    }
+    return false;
+}
+
+static bool find_tag(const glm_grammar_vocab *v, int32_t id, char *byte)
+{
+    for (size_t t = 0; t < GLM_TAGS && id >= 0; t++) {
+        if (v->tags[t] == id) {
+            *byte = (char)(uint8_t)(GLM_TAG_BYTE + t);
+            return true;
+        }
     }
     return false;
 }
@@ -195,18 +161,23 @@ glm_status glm_matcher_advance(glm_matcher *m, int32_t id, glm_error *err)
     if (st != GLM_OK)
         return st;
     uint32_t state = present(m);
-    if (is_stop(m->vocab, id)) {
-        if (!m->automaton.states[state].is_end)
+    if (is_stop(m->masker.vocab, id)) {
+        if (!m->masker.automaton.states[state].is_end)
             return glm_fail(err, GLM_EARG, "token %d ends the answer before it is whole", id);
         push_state(m, ENDED);
         return GLM_OK;
     }
-    size_t size = 0;
-    const char *bytes = id < 0 || glm_tok_is_added(m->vocab->tok, id)
-                            ? NULL
-                            : glm_tok_bytes(m->vocab->tok, id, &size);
+    char tag;
+    const char *bytes;
+    size_t size;
+    if (find_tag(m->masker.vocab, id, &tag)) {
+        bytes = &tag;
+        size = 1;
+    } else if (!glm_vocab_has(m->masker.vocab, id, &bytes, &size)) {
+        size = 0;
+    }
     for (size_t i = 0; i < size && state > GLM_STATE_DEAD; i++)
-        state = glm_automaton_step(&m->automaton, state, (uint8_t)bytes[i]);
+        state = glm_automaton_step(&m->masker.automaton, state, (uint8_t)bytes[i]);
     if (state == GLM_STATE_NONE)
         return fail_step(m, err);
     if (size == 0 || state == GLM_STATE_DEAD)
@@ -225,5 +196,5 @@ glm_status glm_matcher_rollback(glm_matcher *m, size_t n, glm_error *err)
 
 bool glm_matcher_is_complete(const glm_matcher *m)
 {
-    return present(m) == ENDED || m->automaton.states[present(m)].is_end;
+    return present(m) == ENDED || m->masker.automaton.states[present(m)].is_end;
 }

@@ -5,25 +5,12 @@
 #include <string.h>
 
 #include "core/arena.h"
-#include "core/mem.h"
 #include "grammar/grammar.h"
+#include "grammar/pattern.h"
+#include "grammar/vocab.h"
 
-#define RANGES_MAX 256  /* of one class */
-#define REPEAT_MAX 4096 /* of {m,n} */
+#define REPEAT_MAX GLM_PROG_COUNT_MAX /* of {m,n} */
 #define ARENA_MAX ((size_t)64 << 20)
-#define CP_MAX 0x10FFFFu
-
-enum node_kind { NODE_CLASS, NODE_SEQ, NODE_ALT, NODE_REPEAT, NODE_BEGIN, NODE_END };
-
-/* The children of a sequence or of alternatives are a list in reverse order, as writing goes backwards. */
-struct node {
-    enum node_kind kind;
-    struct node *last;     /* last child */
-    struct node *previous; /* sibling before */
-    uint32_t min, max;     /* NODE_REPEAT */
-    glm_cp_range *ranges;  /* NODE_CLASS: [n_ranges] sorted, apart */
-    size_t n_ranges;
-};
 
 struct parser {
     const char *text;
@@ -34,25 +21,22 @@ struct parser {
     glm_error *err;
 };
 
-struct class_set {
-    glm_cp_range ranges[RANGES_MAX];
-    size_t n;
-};
-
 static void refuse(struct parser *p, glm_status status, const char *what)
 {
     if (p->status == GLM_OK)
         p->status = glm_fail(p->err, status, "regular expression, byte %zu: %s", p->at, what);
 }
 
-static struct node *new_node(struct parser *p, enum node_kind kind)
+static glm_pattern *checked(struct parser *p, glm_pattern *n)
 {
-    struct node *n = glm_arena_alloc_small(&p->arena, sizeof *n);
     if (!n && p->status == GLM_OK)
         p->status = glm_fail(p->err, GLM_ENOMEM, "a regular expression");
-    if (n)
-        n->kind = kind;
     return n;
+}
+
+static glm_pattern *new_node(struct parser *p, enum glm_pattern_kind kind)
+{
+    return checked(p, glm_pattern_new(&p->arena, kind));
 }
 
 static bool take(struct parser *p, char c)
@@ -88,55 +72,24 @@ static uint32_t take_cp(struct parser *p)
     return cp;
 }
 
-static void add_range(struct parser *p, struct class_set *set, uint32_t lo, uint32_t hi)
+static void add_range(struct parser *p, glm_class_set *set, uint32_t lo, uint32_t hi)
 {
     if (lo > hi)
         refuse(p, GLM_EARG, "a range whose end comes before its start");
-    else if (set->n == RANGES_MAX)
+    else if (!glm_class_add(set, lo, hi))
         refuse(p, GLM_ELIMIT, "a class of more than 256 ranges");
-    else
-        set->ranges[set->n++] = (glm_cp_range){lo, hi};
 }
 
-static int compare_ranges(const void *va, const void *vb)
+static void settle(struct parser *p, glm_class_set *set, bool is_negated)
 {
-    const glm_cp_range *a = va, *b = vb;
-    return a->lo < b->lo ? -1 : a->lo > b->lo;
-}
-
-/* Sort and merge; then turn around when negated. */
-static void settle(struct parser *p, struct class_set *set, bool is_negated)
-{
-    qsort(set->ranges, set->n, sizeof *set->ranges, compare_ranges);
-    size_t n = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        glm_cp_range r = set->ranges[i];
-        if (n > 0 && r.lo <= set->ranges[n - 1].hi + 1) {
-            if (r.hi > set->ranges[n - 1].hi)
-                set->ranges[n - 1].hi = r.hi;
-        } else {
-            set->ranges[n++] = r;
-        }
-    }
-    set->n = n;
-    if (!is_negated)
-        return;
-    struct class_set other = {.n = 0};
-    uint32_t from = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (set->ranges[i].lo > from)
-            add_range(p, &other, from, set->ranges[i].lo - 1);
-        from = set->ranges[i].hi + 1;
-    }
-    if (from <= CP_MAX)
-        add_range(p, &other, from, CP_MAX);
-    *set = other;
+    if (!glm_class_settle(set, is_negated))
+        refuse(p, GLM_ELIMIT, "a class of more than 256 ranges");
 }
 
 /* \d \w \s and their opposites; false: `c` is none of them. */
-static bool add_shorthand(struct parser *p, struct class_set *set, int c)
+static bool add_shorthand(struct parser *p, glm_class_set *set, int c)
 {
-    struct class_set own = {.n = 0};
+    glm_class_set own = {.n = 0};
     switch (c | 0x20) {
     case 'd':
         add_range(p, &own, '0', '9');
@@ -219,24 +172,9 @@ static uint32_t take_escape(struct parser *p)
     }
 }
 
-static struct node *class_node(struct parser *p, const struct class_set *set)
+static glm_pattern *parse_class(struct parser *p)
 {
-    struct node *node = new_node(p, NODE_CLASS);
-    if (!node || set->n == 0)
-        return node;
-    node->ranges = glm_arena_alloc_small(&p->arena, set->n * sizeof *set->ranges);
-    if (!node->ranges) {
-        refuse(p, GLM_ENOMEM, "no memory");
-        return NULL;
-    }
-    memcpy(node->ranges, set->ranges, set->n * sizeof *set->ranges);
-    node->n_ranges = set->n;
-    return node;
-}
-
-static struct node *parse_class(struct parser *p)
-{
-    struct class_set set = {.n = 0};
+    glm_class_set set = {.n = 0};
     bool is_negated = take(p, '^');
     while (p->status == GLM_OK && !take(p, ']')) {
         if (peek(p) < 0) {
@@ -261,12 +199,12 @@ static struct node *parse_class(struct parser *p)
         add_range(p, &set, lo, hi);
     }
     settle(p, &set, is_negated);
-    return class_node(p, &set);
+    return checked(p, glm_pattern_class(&p->arena, &set));
 }
 
-static struct node *parse_alternatives(struct parser *p);
+static glm_pattern *parse_alternatives(struct parser *p);
 
-static struct node *parse_group(struct parser *p)
+static glm_pattern *parse_group(struct parser *p)
 {
     if (take(p, '?')) {
         if (take(p, '<') && peek(p) != '=' && peek(p) != '!') {
@@ -281,24 +219,24 @@ static struct node *parse_group(struct parser *p)
     if (p->status != GLM_OK)
         return NULL;
     p->depth++;
-    struct node *inner = parse_alternatives(p);
+    glm_pattern *inner = parse_alternatives(p);
     p->depth--;
     if (!take(p, ')'))
         refuse(p, GLM_EARG, "a group without )");
     return inner;
 }
 
-static struct node *parse_atom(struct parser *p)
+static glm_pattern *parse_atom(struct parser *p)
 {
-    struct class_set set = {.n = 0};
+    glm_class_set set = {.n = 0};
     if (take(p, '('))
         return parse_group(p);
     if (take(p, '['))
         return parse_class(p);
     if (take(p, '^'))
-        return new_node(p, NODE_BEGIN);
+        return new_node(p, GLM_PATTERN_BEGIN);
     if (take(p, '$'))
-        return new_node(p, NODE_END);
+        return new_node(p, GLM_PATTERN_END);
     if (take(p, '.')) {
         add_range(p, &set, '\n', '\n');
         settle(p, &set, true);
@@ -315,7 +253,7 @@ static struct node *parse_atom(struct parser *p)
         uint32_t cp = take_cp(p);
         add_range(p, &set, cp, cp);
     }
-    return class_node(p, &set);
+    return checked(p, glm_pattern_class(&p->arena, &set));
 }
 
 static bool take_number(struct parser *p, uint32_t *out)
@@ -364,17 +302,17 @@ static bool take_repeat(struct parser *p, uint32_t *min, uint32_t *max)
     return true;
 }
 
-static struct node *parse_sequence(struct parser *p)
+static glm_pattern *parse_sequence(struct parser *p)
 {
-    struct node *seq = new_node(p, NODE_SEQ);
+    glm_pattern *seq = new_node(p, GLM_PATTERN_SEQ);
     while (seq && p->status == GLM_OK && peek(p) >= 0 && peek(p) != '|' && peek(p) != ')') {
-        struct node *item = parse_atom(p);
+        glm_pattern *item = parse_atom(p);
         uint32_t min, max;
         unsigned n = 0;
         while (item && p->status == GLM_OK && take_repeat(p, &min, &max)) {
-            if (item->kind == NODE_BEGIN || item->kind == NODE_END || ++n > 1)
+            if (item->kind == GLM_PATTERN_BEGIN || item->kind == GLM_PATTERN_END || ++n > 1)
                 refuse(p, GLM_EARG, "nothing to repeat");
-            struct node *repeat = new_node(p, NODE_REPEAT);
+            glm_pattern *repeat = new_node(p, GLM_PATTERN_REPEAT);
             if (!repeat)
                 return NULL;
             repeat->min = min;
@@ -391,11 +329,11 @@ static struct node *parse_sequence(struct parser *p)
     return seq;
 }
 
-static struct node *parse_alternatives(struct parser *p)
+static glm_pattern *parse_alternatives(struct parser *p)
 {
-    struct node *alt = new_node(p, NODE_ALT);
+    glm_pattern *alt = new_node(p, GLM_PATTERN_ALT);
     do {
-        struct node *way = alt ? parse_sequence(p) : NULL;
+        glm_pattern *way = alt ? parse_sequence(p) : NULL;
         if (!way)
             return NULL;
         way->previous = alt->last;
@@ -406,111 +344,34 @@ static struct node *parse_alternatives(struct parser *p)
 
 /* ---- Writing ---- */
 
-uint32_t glm_regex_json_class(glm_prog *p, const glm_cp_range *ranges, size_t n, uint32_t next)
+static glm_pattern *first_child(const glm_pattern *n)
 {
-    static const char controls[] = "\b\f\n\r\t", letters[] = "bfnrt";
-    uint32_t ways = GLM_PROG_NO_WAY;
-    for (size_t i = 0; i < n; i++) {
-        /* What needs no escape (RFC 8259 section 7). */
-        static const glm_cp_range plain[] = {
-            {0x20, '"' - 1}, {'"' + 1, '\\' - 1}, {'\\' + 1, CP_MAX}};
-        for (size_t k = 0; k < 3; k++) {
-            glm_cp_range r = {ranges[i].lo > plain[k].lo ? ranges[i].lo : plain[k].lo,
-                              ranges[i].hi < plain[k].hi ? ranges[i].hi : plain[k].hi};
-            if (r.lo <= r.hi)
-                ways = glm_prog_split(p, ways, glm_prog_code_points(p, &r, 1, next));
-        }
-        for (uint32_t cp = ranges[i].lo; cp <= '\\' && cp <= ranges[i].hi; cp++) {
-            char text[7] = "\\u00";
-            size_t size = 2;
-            const char *control = cp ? strchr(controls, (int)cp) : NULL;
-            if (cp == '"' || cp == '\\') {
-                text[1] = (char)cp;
-            } else if (control) {
-                text[1] = letters[control - controls];
-            } else if (cp < 0x20) {
-                text[4] = cp >= 16 ? '1' : '0';
-                text[5] = "0123456789abcdef"[cp & 15];
-                size = 6;
-            } else {
-                continue;
-            }
-            ways = glm_prog_split(p, ways, glm_prog_literal(p, text, size, next));
-        }
-    }
-    return ways;
-}
-
-static uint32_t write_class(glm_prog *p, const struct node *n, enum glm_regex_mode mode,
-                            uint32_t next)
-{
-    return mode == GLM_REGEX_WHOLE ? glm_prog_code_points(p, n->ranges, n->n_ranges, next)
-                                   : glm_regex_json_class(p, n->ranges, n->n_ranges, next);
-}
-
-/* At most as deep as the expression nests. Anchors inside write nothing: they were refused before. */
-static uint32_t write_node(glm_prog *p, const struct node *n, enum glm_regex_mode mode,
-                           uint32_t next)
-{
-    uint32_t at = next;
-    if (!glm_prog_work(p))
-        return GLM_PROG_NO_WAY;
-    switch (n->kind) {
-    case NODE_CLASS:
-        return write_class(p, n, mode, next);
-    case NODE_SEQ:
-        for (const struct node *c = n->last; c; c = c->previous)
-            at = write_node(p, c, mode, at);
-        return at;
-    case NODE_ALT:
-        at = GLM_PROG_NO_WAY;
-        for (const struct node *c = n->last; c; c = c->previous)
-            at = glm_prog_split(p, write_node(p, c, mode, next), at);
-        return at;
-    case NODE_REPEAT:
-        if (n->max == UINT32_MAX) {
-            at = glm_prog_open_loop(p, next);
-            glm_prog_close_loop(p, at, write_node(p, n->last, mode, at));
-        }
-        for (uint32_t i = n->min; n->max != UINT32_MAX && i < n->max && glm_prog_work(p); i++)
-            at = glm_prog_split(p, write_node(p, n->last, mode, at), next);
-        for (uint32_t i = 0; i < n->min && glm_prog_work(p); i++)
-            at = write_node(p, n->last, mode, at);
-        return at;
-    default:
-        return next;
-    }
-}
-
-static uint32_t write_anything(glm_prog *p, uint32_t next)
-{
-    static const glm_cp_range any = {0, CP_MAX};
-    uint32_t loop = glm_prog_open_loop(p, next);
-    glm_prog_close_loop(p, loop, glm_regex_json_class(p, &any, 1, loop));
-    return loop;
-}
-
-static struct node *first_child(const struct node *n)
-{
-    struct node *c = n->last;
+    glm_pattern *c = n->last;
     while (c && c->previous)
         c = c->previous;
     return c;
 }
 
 /* Anchors that are not at the ends of a top-level alternative. */
-static bool has_inner_anchor(const struct node *n, unsigned depth)
+static bool has_inner_anchor(const glm_pattern *n, unsigned depth)
 {
-    if (n->kind == NODE_BEGIN || n->kind == NODE_END)
+    if (n->kind == GLM_PATTERN_BEGIN || n->kind == GLM_PATTERN_END)
         return true;
-    const struct node *first = depth == 1 ? first_child(n) : NULL;
-    for (const struct node *c = n->last; c; c = c->previous) {
-        bool is_at_end = depth == 1 && ((c == n->last && c->kind == NODE_END) ||
-                                        (c == first && c->kind == NODE_BEGIN));
+    const glm_pattern *first = depth == 1 ? first_child(n) : NULL;
+    for (const glm_pattern *c = n->last; c; c = c->previous) {
+        bool is_at_end = depth == 1 && ((c == n->last && c->kind == GLM_PATTERN_END) ||
+                                        (c == first && c->kind == GLM_PATTERN_BEGIN));
         if (!is_at_end && has_inner_anchor(c, depth + 1))
             return true;
     }
     return false;
+}
+
+/* Any characters, or none. */
+static uint32_t write_any(glm_prog *p, bool is_json, uint32_t next)
+{
+    uint32_t text = glm_standard_text(p, is_json ? GLM_TEXT_JSON : GLM_TEXT_RAW);
+    return glm_prog_units(p, text, 0, GLM_PROG_ENDLESS, next);
 }
 
 glm_status glm_regex_write(glm_prog *prog, uint32_t *start, glm_text regex,
@@ -521,22 +382,23 @@ glm_status glm_regex_write(glm_prog *prog, uint32_t *start, glm_text regex,
         return glm_fail(err, GLM_ELIMIT, "a regular expression of more than %zu KiB",
                         GLM_GRAMMAR_SOURCE_MAX >> 10);
     glm_arena_init(&p.arena, ARENA_MAX);
-    struct node *root = parse_alternatives(&p);
+    glm_pattern *root = parse_alternatives(&p);
     if (p.at < p.size)
         refuse(&p, GLM_EARG, "a ) without group");
     if (p.status == GLM_OK && has_inner_anchor(root, 0))
         refuse(&p, GLM_EUNSUPP, "^ and $ are supported only at the ends");
     if (p.status == GLM_OK) {
+        const bool is_json = mode == GLM_REGEX_JSON_SEARCH;
         uint32_t ways = GLM_PROG_NO_WAY;
-        for (const struct node *way = root->last; way; way = way->previous) {
-            const struct node *first = first_child(way);
+        for (const glm_pattern *way = root->last; way; way = way->previous) {
+            const glm_pattern *first = first_child(way);
             bool is_open_end =
-                mode == GLM_REGEX_JSON_SEARCH && !(first && way->last->kind == NODE_END);
+                mode != GLM_REGEX_WHOLE && !(first && way->last->kind == GLM_PATTERN_END);
             bool is_open_start =
-                mode == GLM_REGEX_JSON_SEARCH && !(first && first->kind == NODE_BEGIN);
-            uint32_t at =
-                write_node(prog, way, mode, is_open_end ? write_anything(prog, next) : next);
-            ways = glm_prog_split(prog, is_open_start ? write_anything(prog, at) : at, ways);
+                mode != GLM_REGEX_WHOLE && !(first && first->kind == GLM_PATTERN_BEGIN);
+            uint32_t at = glm_pattern_write(prog, way, is_json,
+                                            is_open_end ? write_any(prog, is_json, next) : next);
+            ways = glm_prog_split(prog, is_open_start ? write_any(prog, is_json, at) : at, ways);
         }
         *start = ways;
     }

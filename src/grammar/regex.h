@@ -8,9 +8,10 @@
 
 enum glm_regex_mode {
     GLM_REGEX_WHOLE, /* the text matches from end to end */
-    /* The inside of a JSON string, escapes spelled as JSON does, in which the expression is found somewhere:
-     * anywhere unless "^" and "$" at the ends of a top-level alternative say where (JSON Schema, "pattern"). */
-    GLM_REGEX_JSON_SEARCH,
+    /* The expression is found somewhere in the text: anywhere unless "^" and "$" at the ends of a top-level
+     * alternative say where (JSON Schema, "pattern"). */
+    GLM_REGEX_SEARCH,
+    GLM_REGEX_JSON_SEARCH, /* the same inside a JSON string, characters spelled as there */
 };
 
 /**
@@ -21,8 +22,5 @@ enum glm_regex_mode {
  */
 GLM_MUST_CHECK glm_status glm_regex_write(glm_prog *p, uint32_t *start, glm_text regex,
                                           enum glm_regex_mode mode, uint32_t next, glm_error *err);
-
-/** One character of a JSON string out of `ranges` (sorted, apart), plain or as the escapes JSON has for it. */
-uint32_t glm_regex_json_class(glm_prog *p, const glm_cp_range *ranges, size_t n, uint32_t next);
 
 #endif

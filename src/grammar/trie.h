@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * Tokens as a trie of their bytes, in one array in depth-first order: a walk goes up the array and, where a
- * byte is refused, jumps over all that begins so.
- *
- * There are two: `all`, and `rest`, which lacks the plain tokens. A token is plain when it is 1 to
- * GLM_TRIE_PLAIN_MAX whole UTF-8 characters, none a quote, a backslash or a control character: what the
- * inside of a JSON string admits anywhere. A state known to admit any such text takes the mask of plain
- * tokens as it is and walks only the rest.
- *
- * Private to the folder.
+ * byte is refused, jumps over all that begins so. Private to the folder.
  */
 #ifndef GLM_GRAMMAR_TRIE_H
 #define GLM_GRAMMAR_TRIE_H
 
-#include "grammar/grammar.h"
-
-#define GLM_TRIE_PLAIN_MAX 32 /* code points of a plain token */
+#include "tokenizer/tokenizer.h"
 
 typedef struct glm_trie_node {
     int32_t id;     /* the token that ends here, or -1 */
@@ -29,13 +20,11 @@ typedef struct glm_trie {
     size_t n;
 } glm_trie;
 
-struct glm_grammar_vocab {
-    const glm_tokenizer *tok;
-    size_t n_vocab, n_words;
-    glm_trie all, rest;
-    uint64_t *plain; /* [n_words] */
-    int32_t stops[GLM_GRAMMAR_STOPS_MAX];
-    size_t n_stops;
-};
+/**
+ * Build from the ordinary tokens in `order` whose bit is set in `only` (NULL: all). False: no memory; *trie is as it was.
+ */
+GLM_MUST_CHECK bool glm_trie_init(glm_trie *trie, const glm_tokenizer *tok,
+                                  const struct glm_token_order *order, const uint64_t *only);
+void glm_trie_deinit(glm_trie *trie);
 
 #endif

@@ -36,6 +36,7 @@ static glm_grammar *regex_grammar(const char *regex)
     glm_error err;
     if (glm_grammar_compile_regex(&g, glm_text_c(regex), &err) != GLM_OK)
         fail_msg("%s: %s", regex, err.text);
+    assert_int_equal(glm_grammar_bind(g, vocab, &err), GLM_OK);
     return g;
 }
 
@@ -257,12 +258,15 @@ static void masks_agree_with_advancing(void **state)
                                        "\"[^\"\\\\\\x00-\\x1f]{0,9}\"",
                                        "\"[^\"\\\\\\x00-\\x1f\\xe9]*\"",
                                        "\"[\\x20-\\x7f]*",
-                                       "(\\w+ ?)+\\."};
+                                       "(\\w+ ?)+\\.",
+                                       "[a-z]*b+[a-z]{2}x?",
+                                       "([a-z]{1,3},? ?)*",
+                                       "[a-z]{3,60}-[a-z]{1,4}.?"};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         glm_grammar *g = regex_grammar(list[i]);
         glm_matcher *m = matcher(g);
         glm_error err;
-        matches(m, i < 5 ? "\"abc" : "abc", i < 5 ? 4 : 3);
+        matches(m, list[i][0] == '"' ? "\"abc" : "abc", list[i][0] == '"' ? 4 : 3);
         get_mask(m);
         size_t n = 0;
         for (int32_t id = 0; id < N_VOCAB; id++) {
@@ -273,7 +277,7 @@ static void masks_agree_with_advancing(void **state)
                 fail_msg("%s, token %d: mask says %d", list[i], id, allows(id));
             n += goes;
         }
-        assert_true(n > 1000);
+        assert_true(n > 100);
         glm_matcher_destroy(m);
         glm_grammar_destroy(g);
     }

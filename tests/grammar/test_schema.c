@@ -40,11 +40,25 @@ static glm_grammar *compile(const char *schema, size_t size, bool is_strict)
     glm_error err;
     if (glm_grammar_compile_schema(&g, schema, size, is_strict, &err) != GLM_OK)
         fail_msg("%.*s: %s", (int)size, schema, err.text);
+    assert_int_equal(glm_grammar_bind(g, vocab, &err), GLM_OK);
     return g;
 }
 
+/* A bit is set exactly when advancing works. */
+static void check_mask(glm_matcher *m, const char *so_far)
+{
+    glm_error err;
+    for (int32_t id = 0; id < WALK_N_VOCAB; id++) {
+        bool goes = glm_matcher_advance(m, id, &err) == GLM_OK;
+        if (goes)
+            assert_int_equal(glm_matcher_rollback(m, 1, &err), GLM_OK);
+        if (goes != (mask[id / 64] >> id % 64 & 1))
+            fail_msg("token %d behind %s: advancing says %d", id, so_far, goes);
+    }
+}
+
 /* One random answer, checked to be JSON, appended to `out` as a line. */
-static void walk(const glm_grammar *g, FILE *out, uint64_t *seed)
+static void walk(const glm_grammar *g, FILE *out, bool is_checked, uint64_t *seed)
 {
     glm_matcher *m = NULL;
     glm_error err;
@@ -54,6 +68,8 @@ static void walk(const glm_grammar *g, FILE *out, uint64_t *seed)
         if (step == WALK_MAX)
             fail_msg("no end of %.300s", text.data);
         assert_int_equal(glm_matcher_mask(m, mask, &err), GLM_OK);
+        if (is_checked && (step < 4 || walk_random(seed) % 8 == 0))
+            check_mask(m, glm_str_text(&text).data);
         int32_t id = walk_choose(tok, mask, step, seed);
         if (id < 0)
             fail_msg("no token behind %s", text.data);
@@ -96,7 +112,7 @@ static void random_answers_are_json(void **state)
         for (int is_strict = 0; is_strict < 2; is_strict++) {
             glm_grammar *g = compile(line, (size_t)(end - line), is_strict);
             for (int i = 0; i < N_WALKS; i++)
-                walk(g, out, &seed);
+                walk(g, out, i == 0, &seed);
             glm_grammar_destroy(g);
         }
         fputc('\n', out);
@@ -106,7 +122,7 @@ static void random_answers_are_json(void **state)
     assert_int_equal(glm_grammar_compile_json_object(&g, &err), GLM_OK);
     fputs("{\"type\":\"object\"}\n", out);
     for (int i = 0; i < N_WALKS; i++)
-        walk(g, out, &seed);
+        walk(g, out, i == 0, &seed);
     glm_grammar_destroy(g);
     assert_int_equal(fclose(out), 0);
     free(schemas);
@@ -200,12 +216,50 @@ static void refused_schemas_say_why(void **state)
     glm_grammar_destroy(g);
 }
 
+/* Schemas whose size once was their refusal: many counted strings, many optional properties; and both compile. */
+static void large_schemas_compile_and_match(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"{\"type\":\"string\",\"maxLength\":%d}",
+                                        "{\"type\":\"string\",\"minLength\":3,\"maxLength\":%d}",
+                                        "{\"type\":\"integer\"}"};
+    static const struct {
+        int n, kind;
+        bool has_required;
+    } list[] = {{100, 0, true}, {100, 1, false}, {1500, 2, false}, {3000, 2, true}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        glm_str schema = {0};
+        char text[128];
+        glm_str_append_c(&schema, "{\"type\":\"object\",\"properties\":{");
+        for (int k = 0; k < list[i].n; k++) {
+            snprintf(text, sizeof text, "%s\"p%d\":", k ? "," : "", k);
+            glm_str_append_c(&schema, text);
+            snprintf(text, sizeof text, kinds[list[i].kind], 4000 - k);
+            glm_str_append_c(&schema, text);
+        }
+        glm_str_append_c(&schema, list[i].has_required ? "},\"required\":[\"p7\"]}" : "}}");
+        glm_grammar *g = compile(schema.data, schema.length, true);
+        bool is_string = list[i].kind < 2;
+        snprintf(text, sizeof text, "{\"p7\":%s,\"p%d\":%s}", is_string ? "\"abc\"" : "17",
+                 list[i].n - 1, is_string ? "\"abc\"" : "-1");
+        assert_true(accepts(g, text));
+        assert_false(accepts(g, "{\"p8\":\"abc\",\"p7\":\"abc\"}")); /* against the order */
+        FILE *sink = fopen("/dev/null", "w");
+        uint64_t seed = 5;
+        walk(g, sink, i < 2, &seed);
+        fclose(sink);
+        glm_grammar_destroy(g);
+        glm_str_deinit(&schema);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_answers_are_json),
         cmocka_unit_test(valid_and_invalid_answers),
         cmocka_unit_test(refused_schemas_say_why),
+        cmocka_unit_test(large_schemas_compile_and_match),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
