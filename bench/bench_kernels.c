@@ -2,11 +2,12 @@
 /*
  * Matrix products against the machine's limits, one JSON line a result:
  *
- *     bench_kernels [--isa NAME] [--mib N] [--repeats N]
+ *     bench_kernels [--isa NAME] [--mib N] [--repeats N] [--type NAME]
  *
  * "read": bytes a second one thread reads from a buffer of N MiB. "row_vector": a matrix of that size times one row, and its share
  * of the read rate of the same repetition. "gemm": 512 tokens times 256 rows, and its share of OpenBLAS's sgemm (one
- * thread) of the same repetition, where it was built with it. Times are of the thread's own clock; medians of the
+ * thread) of the same repetition, where it was built with it. "q_row_vector", "q_gemm": the same for a block format in integers
+ * (activations already quantised), the latter for 16 tokens too; operations are two a multiply-add. Times are of the thread's own clock; medians of the
  * repetitions with the least and the greatest.
  */
 #include <stdint.h>
@@ -29,6 +30,8 @@ typedef struct bench {
     int n_repeats;
     unsigned char *weights;
     float *x, *out, *scratch;
+    void *acts; /* x in integers */
+    const char *only;
 } bench;
 
 static double seconds(void)
@@ -143,17 +146,84 @@ static void gemm(const bench *b, glm_type type, uint32_t n_cols)
     printf("}\n");
 }
 
+/* ---- Integers ---- */
+
+static glm_act_rows quantized(const bench *b, glm_type type, uint32_t n_tok)
+{
+    size_t stride = glm_act_row_bytes(N_COLS);
+    for (uint32_t t = 0; t < n_tok; t++)
+        b->k.act_quantize((char *)b->acts + t * stride, b->x + (size_t)t * N_COLS, N_COLS,
+                          glm_act_layout_of(type));
+    return (glm_act_rows){b->acts, stride, NULL, n_tok};
+}
+
+static void q_row_vector(const bench *b, glm_type type)
+{
+    double rate[REPEATS_MAX], limit[REPEATS_MAX], share[REPEATS_MAX];
+    glm_mat w = matrix(b, type, 0);
+    glm_act_rows x = quantized(b, type, 1);
+    size_t bytes = w.n_rows * w.row_stride_bytes;
+    for (int i = 0; i < b->n_repeats; i++) {
+        limit[i] = read_rate(b);
+        double start = seconds();
+        b->k.qmatmul(b->out, w.n_rows, &w, 0, w.n_rows, &x, b->scratch);
+        rate[i] = (double)bytes / (seconds() - start);
+        share[i] = rate[i] / limit[i];
+    }
+    printf("{\"bench\": \"q_row_vector\", \"isa\": \"%s\", \"type\": \"%s\", \"bytes\": %zu",
+           glm_isa_name(b->k.isa), glm_type_name(type), bytes);
+    print_spread("bytes_per_s", rate, b->n_repeats);
+    print_spread("read_bytes_per_s", limit, b->n_repeats);
+    print_spread("share_of_read", share, b->n_repeats);
+    printf("}\n");
+}
+
+static void q_gemm(const bench *b, glm_type type, uint32_t n_tok)
+{
+    double rate[REPEATS_MAX];
+    glm_mat w = matrix(b, type, N_OUT);
+    glm_act_rows x = quantized(b, type, n_tok);
+    for (int i = 0; i < b->n_repeats; i++) {
+        double start = seconds();
+        b->k.qmatmul(b->out, N_OUT, &w, 0, N_OUT, &x, b->scratch);
+        rate[i] = 2.0 * n_tok * N_OUT * N_COLS / (seconds() - start);
+    }
+    printf("{\"bench\": \"q_gemm\", \"isa\": \"%s\", \"type\": \"%s\", \"n_tok\": %u, "
+           "\"n_rows\": %d, \"n_cols\": %d",
+           glm_isa_name(b->k.isa), glm_type_name(type), n_tok, N_OUT, N_COLS);
+    print_spread("op_per_s", rate, b->n_repeats);
+    printf("}\n");
+}
+
+static bool is_wanted(const bench *b, glm_type type)
+{
+    return !b->only || strcmp(b->only, glm_type_name(type)) == 0;
+}
+
+static void run_integers(const bench *b)
+{
+    for (uint32_t i = 0; i < 64; i++) {
+        glm_type type = (glm_type)i;
+        if (glm_act_layout_of(type) == GLM_ACT_NONE || !is_wanted(b, type))
+            continue;
+        q_row_vector(b, type);
+        q_gemm(b, type, 16);
+        q_gemm(b, type, N_TOK);
+    }
+}
+
 static int run(bench *b)
 {
     static const glm_type types[] = {GLM_TYPE_F32, GLM_TYPE_BF16, GLM_TYPE_F16, GLM_TYPE_F8_E4M3};
-    size_t n_out = b->size_bytes / N_COLS; /* F8: a byte a weight */
+    size_t n_out = b->size_bytes / (N_COLS / 256 * 50); /* the smallest type */
     if (n_out < (size_t)N_TOK * N_OUT)
         n_out = (size_t)N_TOK * N_OUT;
     b->weights = malloc(b->size_bytes);
     b->x = malloc((size_t)N_TOK * N_COLS * sizeof(float));
     b->out = malloc(n_out * sizeof(float));
     b->scratch = aligned_alloc(64, glm_matmul_scratch_floats(N_COLS) * sizeof(float));
-    if (!b->weights || !b->x || !b->out || !b->scratch) {
+    b->acts = aligned_alloc(64, glm_act_row_bytes(N_COLS) * N_TOK);
+    if (!b->weights || !b->x || !b->out || !b->scratch || !b->acts) {
         fprintf(stderr, "bench_kernels: not enough memory\n");
         return 1;
     }
@@ -161,11 +231,14 @@ static int run(bench *b)
     for (size_t i = 0; i < (size_t)N_TOK * N_COLS; i++)
         b->x[i] = (float)(i * 7919 % 1000) * 1e-3F - 0.5F;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        row_vector(b, types[i]);
+        if (is_wanted(b, types[i]))
+            row_vector(b, types[i]);
     static const uint32_t widths[] = {2048, 4096, 6144};
     for (size_t i = 0; i < 2; i++)
         for (size_t j = 0; j < 3; j++)
-            gemm(b, types[i], widths[j]);
+            if (is_wanted(b, types[i]))
+                gemm(b, types[i], widths[j]);
+    run_integers(b);
     return 0;
 }
 
@@ -182,8 +255,11 @@ int main(int argc, char **argv)
             b.size_bytes = (size_t)n << 20;
         else if (strcmp(argv[i], "--repeats") == 0 && n >= 1 && n <= REPEATS_MAX)
             b.n_repeats = (int)n;
+        else if (i + 1 < argc && strcmp(argv[i], "--type") == 0)
+            b.only = argv[i + 1];
         else {
-            fprintf(stderr, "usage: bench_kernels [--isa NAME] [--mib 16..] [--repeats 1..99]\n");
+            fprintf(stderr, "usage: bench_kernels [--isa NAME] [--mib 16..] [--repeats 1..99] "
+                            "[--type NAME]\n");
             return 2;
         }
     }
@@ -198,5 +274,6 @@ int main(int argc, char **argv)
     free(b.x);
     free(b.out);
     free(b.scratch);
+    free(b.acts);
     return code;
 }

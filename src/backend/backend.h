@@ -191,6 +191,8 @@ typedef struct glm_backend_limits {
     size_t n_hidden;  /* most slots times d_ff_max of one ffn op */
     uint32_t d_model; /* of ffn ops */
     uint32_t n_expert;
+    bool
+        is_integer; /* fast precision: products with quantised weights may round rows to 8 bits (docs/numerics.md) */
 } glm_backend_limits;
 
 typedef struct glm_backend_ops {

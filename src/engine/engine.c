@@ -68,6 +68,7 @@ static plan make_plan(const glm_engine *e, uint32_t n_ctx)
     p.kv = glm_mul_size(pages, p.page);
     glm_backend_limits limits;
     glm_forward_limits(&limits, c, e->info.chunk, n_ctx);
+    limits.is_integer = e->info.precision == GLM_PRECISION_FAST;
     p.scratch = glm_cpu_backend_bytes(&limits, e->info.n_threads);
     p.scratch = glm_add_size(p.scratch, glm_forward_bytes(c, e->info.chunk, e->n_out));
     p.scratch = glm_add_size(p.scratch, glm_block_bytes(c, e->info.chunk));
@@ -192,6 +193,7 @@ static glm_status make_parts(glm_engine *e, const plan *p, glm_isa isa, glm_erro
     const glm_config *c = &e->model->config;
     glm_backend_limits limits;
     glm_forward_limits(&limits, c, e->info.chunk, e->info.n_ctx);
+    limits.is_integer = e->info.precision == GLM_PRECISION_FAST;
     glm_kv_shape shape = kv_shape(e, p->n_page);
     glm_status st = glm_weights_load_small(&e->model->weights, err);
     if (st == GLM_OK && glm_tensor_file_is_bad(e->model->file))

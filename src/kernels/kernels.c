@@ -23,6 +23,7 @@ static void init_avx2(glm_kernels *k)
 {
 #define SET(slot) k->slot = glm_##slot##_avx2;
     GLM_SIMD_SLOTS(SET)
+    GLM_QMATMUL_SLOTS(SET)
 #undef SET
 }
 
@@ -37,6 +38,7 @@ static void init_avx512vnni(glm_kernels *k)
 {
 #define SET(slot) k->slot = glm_##slot##_avx512vnni;
     GLM_DOT8_SLOTS(SET)
+    SET(qmatmul)
 #undef SET
 }
 

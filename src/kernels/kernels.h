@@ -16,6 +16,7 @@
 #include "kernels/indexer.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
+#include "kernels/qmatmul.h"
 
 typedef enum glm_isa {
     GLM_ISA_SCALAR,
@@ -29,6 +30,8 @@ typedef enum glm_isa {
 typedef struct glm_kernels {
     glm_isa isa;
     glm_matmul_fn *matmul;
+    glm_act_quantize_fn *act_quantize;
+    glm_qmatmul_fn *qmatmul;
     glm_row_sum_fn *row_sum;
     glm_decode_row_fn *decode_row;
     glm_rmsnorm_fn *rmsnorm;

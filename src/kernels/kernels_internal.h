@@ -7,11 +7,14 @@
 
 #include "kernels/kernels.h"
 
-/* The slots that have vector variants (kernels/simd), those of 8-bit dot products, and all: X(slot). */
+/* The slots that have vector variants (kernels/simd), those of 8-bit dot products and of integer matrix products, and all: X(slot). */
 // clang-format off
 #define GLM_DOT8_SLOTS(X) \
     X(attn_scores_q8) \
     X(index_scores_q8)
+#define GLM_QMATMUL_SLOTS(X) \
+    X(qmatmul) \
+    X(act_quantize)
 #define GLM_SIMD_SLOTS(X) \
     X(matmul) \
     X(row_sum) \
@@ -34,6 +37,7 @@
     X(hadamard) \
     X(index_key_q8) \
     X(index_query_q8) \
+    GLM_QMATMUL_SLOTS(X) \
     X(topk)
 // clang-format on
 
@@ -47,6 +51,11 @@ GLM_SIMD_SLOTS(GLM_DECLARE)
 
 #define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx512vnni;
 GLM_DOT8_SLOTS(GLM_DECLARE)
+GLM_DECLARE(qmatmul)
+#undef GLM_DECLARE
+
+#define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx2;
+GLM_QMATMUL_SLOTS(GLM_DECLARE)
 #undef GLM_DECLARE
 
 #endif

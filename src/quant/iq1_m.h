@@ -9,6 +9,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq1_m {
     uint8_t qs[32];
@@ -31,6 +32,22 @@ static inline void glm_block_iq1_m_decode(float *out, const glm_block_iq1_m *b)
         float scale = d * (float)(2 * (word[i / 8] >> (i / 2 % 4 * 3) & 7) + 1);
         glm_iq1_decode8(out + i * 8, glm_iq1_grid[b->qs[i] | (high & 7) << 8], scale,
                         high & 8 ? -0.125F : 0.125F);
+    }
+}
+
+static inline void glm_block_iq1_m_ints(glm_int_block *out, const glm_block_iq1_m *b)
+{
+    uint32_t word[4], bits = 0;
+    for (int i = 0; i < 4; i++) {
+        word[i] = glm_load_u16(b->scales + 2 * i);
+        bits |= word[i] >> 12 << (4 * i);
+    }
+    out->d = glm_f16_to_f32((uint16_t)bits) * 0.125F;
+    out->m = 0;
+    for (int i = 0; i < 32; i++) {
+        int high = b->qh[i / 2] >> (i % 2 * 4) & 15;
+        glm_int_group(out, i / 2, (int)(2 * (word[i / 8] >> (i / 2 % 4 * 3) & 7) + 1), 0);
+        glm_iq1_ints8(out->q + i * 8, glm_iq1_grid[b->qs[i] | (high & 7) << 8], high & 8 ? -1 : 1);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq1_s {
     uint8_t d[2]; /* f16 */
@@ -28,6 +29,21 @@ static inline void glm_block_iq1_s_decode(float *out, const glm_block_iq1_s *b)
             glm_iq1_decode8(out + g * 32 + i * 8,
                             glm_iq1_grid[b->qs[g * 4 + i] | (qh >> (3 * i) & 7) << 8], scale,
                             delta);
+    }
+}
+
+static inline void glm_block_iq1_s_ints(glm_int_block *out, const glm_block_iq1_s *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d)) * 0.125F;
+    out->m = 0;
+    for (int g = 0; g < 8; g++) {
+        uint32_t qh = glm_load_u16(b->qh + 2 * g);
+        for (int i = 0; i < 2; i++)
+            glm_int_group(out, 2 * g + i, (int)(2 * (qh >> 12 & 7) + 1), 0);
+        for (int i = 0; i < 4; i++)
+            glm_iq1_ints8(out->q + g * 32 + i * 8,
+                          glm_iq1_grid[b->qs[g * 4 + i] | (qh >> (3 * i) & 7) << 8],
+                          qh >> 15 ? -1 : 1);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq2_s {
     uint8_t d[2]; /* f16 */
@@ -26,6 +27,17 @@ static inline void glm_block_iq2_s_decode(float *out, const glm_block_iq2_s *b)
         int index = b->qs[i] | (b->qh[i / 4] >> (i % 4 * 2) & 3) << 8;
         float scale = d * (0.5F + (float)(b->scales[i / 4] >> (i / 2 % 2 * 4) & 15)) * 0.25F;
         glm_iq2_decode8(out + i * 8, glm_iq2_s_grid[index], scale, b->signs[i]);
+    }
+}
+
+static inline void glm_block_iq2_s_ints(glm_int_block *out, const glm_block_iq2_s *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d)) * 0.125F;
+    out->m = 0;
+    for (int i = 0; i < 32; i++) {
+        int index = b->qs[i] | (b->qh[i / 4] >> (i % 4 * 2) & 3) << 8;
+        glm_int_group(out, i / 2, 2 * (b->scales[i / 4] >> (i / 2 % 2 * 4) & 15) + 1, 0);
+        glm_iq2_ints8(out->q + i * 8, glm_iq2_s_grid[index], b->signs[i]);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq2_xxs {
     uint8_t d[2]; /* f16 */
@@ -26,6 +27,21 @@ static inline void glm_block_iq2_xxs_decode(float *out, const glm_block_iq2_xxs 
         for (int i = 0; i < 4; i++)
             glm_iq2_decode8(out + g * 32 + i * 8, glm_iq2_xxs_grid[index[i]], scale,
                             glm_iq_signs(rest >> (7 * i) & 127));
+    }
+}
+
+static inline void glm_block_iq2_xxs_ints(glm_int_block *out, const glm_block_iq2_xxs *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d)) * 0.125F;
+    out->m = 0;
+    for (int g = 0; g < 8; g++) {
+        const uint8_t *index = b->qs + g * 8;
+        uint32_t rest = glm_load_u32(index + 4);
+        for (int i = 0; i < 2; i++)
+            glm_int_group(out, 2 * g + i, (int)(2 * (rest >> 28) + 1), 0);
+        for (int i = 0; i < 4; i++)
+            glm_iq2_ints8(out->q + g * 32 + i * 8, glm_iq2_xxs_grid[index[i]],
+                          glm_iq_signs(rest >> (7 * i) & 127));
     }
 }
 

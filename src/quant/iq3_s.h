@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq3_s {
     uint8_t d[2]; /* f16 */
@@ -27,6 +28,18 @@ static inline void glm_block_iq3_s_decode(float *out, const glm_block_iq3_s *b)
         float scale = d * (float)(1 + 2 * (b->scales[i / 16] >> (i / 8 % 2 * 4) & 15));
         glm_iq3_decode4(out + i * 4, glm_iq3_s_grid[index], glm_iq3_s_values, scale,
                         (uint32_t)b->signs[i / 2] >> (i % 2 * 4));
+    }
+}
+
+static inline void glm_block_iq3_s_ints(glm_int_block *out, const glm_block_iq3_s *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int i = 0; i < 64; i++) {
+        int index = b->qs[i] | (b->qh[i / 8] >> i % 8 & 1) << 8;
+        glm_int_group(out, i / 4, 1 + 2 * (b->scales[i / 16] >> (i / 8 % 2 * 4) & 15), 0);
+        glm_iq3_ints4(out->q + i * 4, glm_iq3_s_grid[index], glm_iq3_s_values,
+                      (uint32_t)b->signs[i / 2] >> (i % 2 * 4));
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq3_xxs {
     uint8_t d[2]; /* f16 */
@@ -27,6 +28,22 @@ static inline void glm_block_iq3_xxs_decode(float *out, const glm_block_iq3_xxs 
             uint32_t signs = glm_iq_signs(rest >> (7 * (i / 2)) & 127) >> (i % 2 * 4);
             glm_iq3_decode4(out + g * 32 + i * 4, glm_iq3_xxs_grid[b->qs[g * 8 + i]],
                             glm_iq3_xxs_values, scale, signs);
+        }
+    }
+}
+
+static inline void glm_block_iq3_xxs_ints(glm_int_block *out, const glm_block_iq3_xxs *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d)) * 0.25F;
+    out->m = 0;
+    for (int g = 0; g < 8; g++) {
+        uint32_t rest = glm_load_u32(b->signs + 4 * g);
+        for (int i = 0; i < 2; i++)
+            glm_int_group(out, 2 * g + i, (int)(2 * (rest >> 28) + 1), 0);
+        for (int i = 0; i < 8; i++) {
+            uint32_t signs = glm_iq_signs(rest >> (7 * (i / 2)) & 127) >> (i % 2 * 4);
+            glm_iq3_ints4(out->q + g * 32 + i * 4, glm_iq3_xxs_grid[b->qs[g * 8 + i]],
+                          glm_iq3_xxs_values, signs);
         }
     }
 }

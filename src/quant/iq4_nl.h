@@ -7,6 +7,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq4_nl {
     uint8_t d[2]; /* f16 */
@@ -30,6 +31,18 @@ static inline void glm_block_iq4_nl_pack(glm_block_iq4_nl *b, uint16_t d, const 
     glm_store_u16(b->d, d);
     for (int j = 0; j < 16; j++)
         b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
+static inline void glm_block_iq4_nl_ints(glm_int_block *out, const glm_block_iq4_nl *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int g = 0; g < 2; g++)
+        glm_int_group(out, g, 1, 0);
+    for (int j = 0; j < 16; j++) {
+        out->q[j] = glm_iq4_values[b->qs[j] & 15];
+        out->q[j + 16] = glm_iq4_values[b->qs[j] >> 4];
+    }
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_iq4_xs {
     uint8_t d[2];        /* f16 */
@@ -48,6 +49,23 @@ static inline void glm_block_iq4_xs_pack(glm_block_iq4_xs *b, uint16_t d, const 
     for (int g = 0; g < 8; g++)
         for (int j = 0; j < 16; j++)
             b->qs[g * 16 + j] = (uint8_t)(q[g * 32 + j] | q[g * 32 + 16 + j] << 4);
+}
+
+static inline void glm_block_iq4_xs_ints(glm_int_block *out, const glm_block_iq4_xs *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    uint32_t scales_h = glm_load_u16(b->scales_h);
+    for (int g = 0; g < 8; g++) {
+        int low = b->scales_l[g / 2] >> (g % 2 * 4) & 15, high = (int)(scales_h >> (2 * g) & 3);
+        const uint8_t *qs = b->qs + g * 16;
+        for (int i = 0; i < 2; i++)
+            glm_int_group(out, 2 * g + i, (low | high << 4) - 32, 0);
+        for (int j = 0; j < 16; j++) {
+            out->q[g * 32 + j] = glm_iq4_values[qs[j] & 15];
+            out->q[g * 32 + j + 16] = glm_iq4_values[qs[j] >> 4];
+        }
+    }
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "quant/codebooks.h"
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_mxfp4 {
     uint8_t e; /* E8M0 */
@@ -31,6 +32,18 @@ static inline void glm_block_mxfp4_pack(glm_block_mxfp4 *b, uint8_t e, const uin
     b->e = e;
     for (int j = 0; j < 16; j++)
         b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
+static inline void glm_block_mxfp4_ints(glm_int_block *out, const glm_block_mxfp4 *b)
+{
+    out->d = glm_e8m0_half_to_f32(b->e);
+    out->m = 0;
+    for (int g = 0; g < 2; g++)
+        glm_int_group(out, g, 1, 0);
+    for (int j = 0; j < 16; j++) {
+        out->q[j] = glm_e2m1_doubled[b->qs[j] & 15];
+        out->q[j + 16] = glm_e2m1_doubled[b->qs[j] >> 4];
+    }
 }
 
 #endif

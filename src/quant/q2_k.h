@@ -8,6 +8,7 @@
 #define GLM_QUANT_Q2_K_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q2_k {
     uint8_t scales[16]; /* low nibble: scale, high nibble: minimum */
@@ -42,6 +43,19 @@ static inline void glm_block_q2_k_pack(glm_block_q2_k *b, uint16_t d, uint16_t d
         for (int l = 0; l < 32; l++)
             b->qs[half * 32 + l] =
                 (uint8_t)(q[l] | q[l + 32] << 2 | q[l + 64] << 4 | q[l + 96] << 6);
+}
+
+static inline void glm_block_q2_k_ints(glm_int_block *out, const glm_block_q2_k *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = -glm_f16_to_f32(glm_load_u16(b->dmin));
+    for (int g = 0; g < 16; g++) {
+        const uint8_t *qs = b->qs + g / 8 * 32 + g % 2 * 16;
+        int shift = g / 2 % 4 * 2;
+        glm_int_group(out, g, b->scales[g] & 15, b->scales[g] >> 4);
+        for (int l = 0; l < 16; l++)
+            out->q[g * 16 + l] = (int8_t)(qs[l] >> shift & 3);
+    }
 }
 
 #endif

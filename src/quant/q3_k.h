@@ -9,6 +9,7 @@
 #define GLM_QUANT_Q3_K_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q3_k {
     uint8_t hmask[32];
@@ -58,6 +59,22 @@ static inline void glm_block_q3_k_pack(glm_block_q3_k *b, uint16_t d, const int8
         for (int l = 0; l < 32; l++)
             b->qs[half * 32 + l] = (uint8_t)((q[l] & 3) | (q[l + 32] & 3) << 2 |
                                              (q[l + 64] & 3) << 4 | (q[l + 96] & 3) << 6);
+}
+
+static inline void glm_block_q3_k_ints(glm_int_block *out, const glm_block_q3_k *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int g = 0; g < 16; g++) {
+        int low = b->scales[g % 8] >> (g / 8 * 4) & 15;
+        int high = b->scales[8 + g % 4] >> (g / 4 * 2) & 3;
+        const uint8_t *qs = b->qs + g / 8 * 32 + g % 2 * 16, *hmask = b->hmask + g % 2 * 16;
+        int shift = g / 2 % 4 * 2;
+        glm_int_group(out, g, (low | high << 4) - 32, 0);
+        for (int l = 0; l < 16; l++)
+            out->q[g * 16 + l] =
+                (int8_t)(((qs[l] >> shift & 3) | (hmask[l] >> g / 2 & 1) << 2) - 4);
+    }
 }
 
 #endif

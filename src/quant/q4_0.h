@@ -6,6 +6,7 @@
 #define GLM_QUANT_Q4_0_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q4_0 {
     uint8_t d[2]; /* f16 */
@@ -29,6 +30,18 @@ static inline void glm_block_q4_0_pack(glm_block_q4_0 *b, uint16_t d, const uint
     glm_store_u16(b->d, d);
     for (int j = 0; j < 16; j++)
         b->qs[j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
+static inline void glm_block_q4_0_ints(glm_int_block *out, const glm_block_q4_0 *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int g = 0; g < 2; g++)
+        glm_int_group(out, g, 1, 0);
+    for (int j = 0; j < 16; j++) {
+        out->q[j] = (int8_t)((b->qs[j] & 15) - 8);
+        out->q[j + 16] = (int8_t)((b->qs[j] >> 4) - 8);
+    }
 }
 
 #endif

@@ -6,6 +6,7 @@
 #define GLM_QUANT_Q5_0_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q5_0 {
     uint8_t d[2]; /* f16 */
@@ -37,6 +38,21 @@ static inline void glm_block_q5_0_pack(glm_block_q5_0 *b, uint16_t d, const uint
         b->qs[j] = (uint8_t)((q[j] & 15) | q[j + 16] << 4);
     glm_store_u16(b->d, d);
     glm_store_u32(b->qh, qh);
+}
+
+static inline void glm_block_q5_0_ints(glm_int_block *out, const glm_block_q5_0 *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    uint32_t qh = glm_load_u32(b->qh);
+    for (int g = 0; g < 2; g++)
+        glm_int_group(out, g, 1, 0);
+    for (int j = 0; j < 16; j++) {
+        int low = (b->qs[j] & 15) | (int)(qh >> j & 1) << 4;
+        int high = b->qs[j] >> 4 | (int)(qh >> (j + 16) & 1) << 4;
+        out->q[j] = (int8_t)(low - 16);
+        out->q[j + 16] = (int8_t)(high - 16);
+    }
 }
 
 #endif

@@ -6,6 +6,7 @@
 #define GLM_QUANT_Q5_1_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q5_1 {
     uint8_t d[2]; /* f16 */
@@ -39,6 +40,21 @@ static inline void glm_block_q5_1_pack(glm_block_q5_1 *b, uint16_t d, uint16_t m
     glm_store_u16(b->d, d);
     glm_store_u16(b->m, m);
     glm_store_u32(b->qh, qh);
+}
+
+static inline void glm_block_q5_1_ints(glm_int_block *out, const glm_block_q5_1 *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = glm_f16_to_f32(glm_load_u16(b->m));
+    uint32_t qh = glm_load_u32(b->qh);
+    for (int g = 0; g < 2; g++)
+        glm_int_group(out, g, 1, 1);
+    for (int j = 0; j < 16; j++) {
+        int low = (b->qs[j] & 15) | (int)(qh >> j & 1) << 4;
+        int high = b->qs[j] >> 4 | (int)(qh >> (j + 16) & 1) << 4;
+        out->q[j] = (int8_t)low;
+        out->q[j + 16] = (int8_t)high;
+    }
 }
 
 #endif

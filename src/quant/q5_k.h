@@ -6,6 +6,7 @@
 #define GLM_QUANT_Q5_K_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 #include "quant/k_scales.h"
 
 typedef struct glm_block_q5_k {
@@ -47,6 +48,20 @@ static inline void glm_block_q5_k_pack(glm_block_q5_k *b, uint16_t d, uint16_t d
         b->qh[l] = (uint8_t)high;
         for (int g = 0; g < 8; g += 2)
             b->qs[g * 16 + l] = (uint8_t)((q[g * 32 + l] & 15) | q[g * 32 + 32 + l] << 4);
+    }
+}
+
+static inline void glm_block_q5_k_ints(glm_int_block *out, const glm_block_q5_k *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = -glm_f16_to_f32(glm_load_u16(b->dmin));
+    for (int g = 0; g < 8; g++) {
+        const uint8_t *qs = b->qs + g / 2 * 32;
+        int shift = g % 2 * 4;
+        for (int i = 0; i < 2; i++)
+            glm_int_group(out, 2 * g + i, glm_k_scale(b->scales, g), glm_k_min(b->scales, g));
+        for (int l = 0; l < 32; l++)
+            out->q[g * 32 + l] = (int8_t)((qs[l] >> shift & 15) | (b->qh[l] >> g & 1) << 4);
     }
 }
 

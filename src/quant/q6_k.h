@@ -8,6 +8,7 @@
 #define GLM_QUANT_Q6_K_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_q6_k {
     uint8_t ql[128];
@@ -45,6 +46,20 @@ static inline void glm_block_q6_k_pack(glm_block_q6_k *b, uint16_t d, const int8
             b->qh[half * 32 + l] = (uint8_t)(q[l] >> 4 | q[l + 32] >> 4 << 2 | q[l + 64] >> 4 << 4 |
                                              q[l + 96] >> 4 << 6);
         }
+}
+
+static inline void glm_block_q6_k_ints(glm_int_block *out, const glm_block_q6_k *b)
+{
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int g = 0; g < 16; g++) {
+        int half = g / 8, i = g / 2 % 4, at = g % 2 * 16;
+        const uint8_t *ql = b->ql + half * 64 + i % 2 * 32 + at, *qh = b->qh + half * 32 + at;
+        glm_int_group(out, g, b->scales[g], 0);
+        for (int l = 0; l < 16; l++)
+            out->q[g * 16 + l] =
+                (int8_t)(((ql[l] >> (i / 2 * 4) & 15) | (qh[l] >> (i * 2) & 3) << 4) - 32);
+    }
 }
 
 #endif

@@ -8,6 +8,7 @@
 #define GLM_QUANT_TQ1_0_H
 
 #include "quant/half.h"
+#include "quant/ints.h"
 
 typedef struct glm_block_tq1_0 {
     uint8_t qs[48];
@@ -51,6 +52,24 @@ static inline void glm_block_tq1_0_pack(glm_block_tq1_0 *b, uint16_t d, const ui
         b->qs[32 + l] = glm_tq1_0_byte(q + 160 + l, 16, 5);
     for (int l = 0; l < 4; l++)
         b->qh[l] = glm_tq1_0_byte(q + 240 + l, 4, 4);
+}
+
+static inline void glm_block_tq1_0_ints(glm_int_block *out, const glm_block_tq1_0 *b)
+{
+    static const uint8_t pow3[5] = {1, 3, 9, 27, 81};
+    out->d = glm_f16_to_f32(glm_load_u16(b->d));
+    out->m = 0;
+    for (int g = 0; g < 16; g++)
+        glm_int_group(out, g, 1, 0);
+    for (int n = 0; n < 5; n++) {
+        for (int l = 0; l < 32; l++)
+            out->q[32 * n + l] = (int8_t)(((uint8_t)(b->qs[l] * pow3[n]) * 3 >> 8) - 1);
+        for (int l = 0; l < 16; l++)
+            out->q[160 + 16 * n + l] = (int8_t)(((uint8_t)(b->qs[32 + l] * pow3[n]) * 3 >> 8) - 1);
+    }
+    for (int n = 0; n < 4; n++)
+        for (int l = 0; l < 4; l++)
+            out->q[240 + 4 * n + l] = (int8_t)(((uint8_t)(b->qh[l] * pow3[n]) * 3 >> 8) - 1);
 }
 
 #endif

@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "harness.h"
+#include "mats.h"
 #include "quant/formats.h"
 #include "quant/quant.h"
 
-static const glm_type types[] = {
+const glm_type chk_types[] = {
 #define TYPE(type, name, n) GLM_TYPE_##type,
     GLM_FLOAT_FORMATS(TYPE) GLM_BLOCK_FORMATS(TYPE)
 #undef TYPE
 };
-enum { N_TYPES = sizeof types / sizeof types[0] };
+const size_t chk_n_types = sizeof chk_types / sizeof chk_types[0];
 
 /* One stored element or block that stands for ordinary numbers. */
 static void make_block(chk_ctx *ctx, unsigned char *out, const glm_type_info *info, float value)
@@ -80,8 +81,7 @@ static glm_mat make_mat(chk_ctx *ctx, glm_type type, uint32_t n_rows, uint32_t n
     return w;
 }
 
-/* Matrices of one case: a type, a size that straddles the vector widths and tiles, a fill. */
-static glm_mat pick_mat(chk_ctx *ctx, glm_type type, unsigned kind)
+glm_mat chk_pick_mat(chk_ctx *ctx, glm_type type, unsigned kind)
 {
     const glm_type_info *info = glm_type_get(type);
     uint32_t n_cols = info->n_elems * (1 + chk_below(ctx, 5));
@@ -95,16 +95,15 @@ static glm_mat pick_mat(chk_ctx *ctx, glm_type type, unsigned kind)
     return make_mat(ctx, type, n_rows, n_cols, kind);
 }
 
-static void describe(chk_ctx *ctx, const glm_mat *w, uint32_t at, uint32_t n, uint32_t n_tok,
-                     unsigned kind)
+void chk_describe_mat(chk_ctx *ctx, const glm_mat *w, uint32_t at, uint32_t n, uint32_t n_tok,
+                      unsigned kind)
 {
     snprintf(ctx->what, sizeof ctx->what, "%s [%u, %u] at=%u n=%u n_tok=%u fill=%u%s%s",
              glm_type_name(w->type), w->n_rows, w->n_cols, at, n, n_tok, kind,
              w->scale ? " scaled" : "", w->tensor_scale != 1 ? " tensor scale" : "");
 }
 
-/* Values of row r by the reference decoder and the definition of the scales, apart from the kernels' code. */
-static void row_values(double *out, const glm_mat *w, uint32_t r)
+void chk_row_values(double *out, const glm_mat *w, uint32_t r)
 {
     const glm_type_info *info = glm_type_get(w->type);
     float values[256];
@@ -129,7 +128,7 @@ static void row_values(double *out, const glm_mat *w, uint32_t r)
 
 static void one_matmul(chk_ctx *ctx, glm_type type, unsigned kind)
 {
-    glm_mat w = pick_mat(ctx, type, kind);
+    glm_mat w = chk_pick_mat(ctx, type, kind);
     uint32_t row0 = chk_below(ctx, w.n_rows), n_rows = 1 + chk_below(ctx, w.n_rows - row0);
     uint32_t n_tok = CHK_PICK(ctx, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 24, 25, 95, 97);
     if (w.n_cols > 600 && n_tok > 25)
@@ -139,7 +138,7 @@ static void one_matmul(chk_ctx *ctx, glm_type type, unsigned kind)
     float *x = chk_floats(x_stride * (n_tok - 1) + w.n_cols);
     float *got = chk_floats(n_out), *want = chk_floats(n_out);
     float *scratch = chk_scratch(glm_matmul_scratch_floats(w.n_cols));
-    describe(ctx, &w, row0, n_rows, n_tok, kind);
+    chk_describe_mat(ctx, &w, row0, n_rows, n_tok, kind);
     chk_fill(ctx, x, x_stride * (n_tok - 1) + w.n_cols, kind / 2);
     chk_poison(got, n_out);
     chk_poison(want, n_out);
@@ -147,7 +146,7 @@ static void one_matmul(chk_ctx *ctx, glm_type type, unsigned kind)
     if (ctx->is_reference) {
         double *row = calloc(w.n_cols, sizeof *row);
         for (uint32_t r = 0; r < n_rows && row; r++) {
-            row_values(row, &w, row0 + r);
+            chk_row_values(row, &w, row0 + r);
             for (uint32_t t = 0; t < n_tok; t++) {
                 double sum = 0, sum_of_abs = 0;
                 for (uint32_t c = 0; c < w.n_cols; c++) {
@@ -169,7 +168,7 @@ static void one_matmul(chk_ctx *ctx, glm_type type, unsigned kind)
 
 static void one_row_sum(chk_ctx *ctx, glm_type type, unsigned kind)
 {
-    glm_mat w = pick_mat(ctx, type, kind);
+    glm_mat w = chk_pick_mat(ctx, type, kind);
     uint32_t block = glm_type_get(type)->n_elems, n_blocks = w.n_cols / block;
     uint32_t block0 = chk_below(ctx, n_blocks),
              n_cols = block * (1 + chk_below(ctx, n_blocks - block0));
@@ -180,7 +179,7 @@ static void one_row_sum(chk_ctx *ctx, glm_type type, unsigned kind)
     float *a = chk_floats(a_stride * (n_tok - 1) + w.n_rows);
     float *got = chk_floats(n_out), *want = chk_floats(n_out);
     float *scratch = chk_scratch(glm_matmul_scratch_floats(w.n_cols));
-    describe(ctx, &w, col0, n_cols, n_tok, kind);
+    chk_describe_mat(ctx, &w, col0, n_cols, n_tok, kind);
     chk_fill(ctx, a, a_stride * (n_tok - 1) + w.n_rows, kind / 2);
     chk_poison(got, n_out);
     chk_poison(want, n_out);
@@ -190,7 +189,7 @@ static void one_row_sum(chk_ctx *ctx, glm_type type, unsigned kind)
         double *sum = calloc((size_t)n_cols * n_tok * 2, sizeof *sum),
                *sum_of_abs = sum + (size_t)n_cols * n_tok;
         for (uint32_t r = 0; r < w.n_rows && row && sum; r++) {
-            row_values(row, &w, r);
+            chk_row_values(row, &w, r);
             for (size_t i = 0; i < (size_t)n_cols * n_tok; i++) {
                 double product = row[col0 + i % n_cols] * (double)a[i / n_cols * a_stride + r];
                 sum[i] += product;
@@ -211,16 +210,16 @@ static void one_row_sum(chk_ctx *ctx, glm_type type, unsigned kind)
 
 static void one_decode_row(chk_ctx *ctx, glm_type type, unsigned kind)
 {
-    glm_mat w = pick_mat(ctx, type, kind);
+    glm_mat w = chk_pick_mat(ctx, type, kind);
     uint32_t r = chk_below(ctx, w.n_rows);
     float *got = chk_floats(w.n_cols), *want = chk_floats(w.n_cols);
-    describe(ctx, &w, r, 1, 0, kind);
+    chk_describe_mat(ctx, &w, r, 1, 0, kind);
     chk_poison(got, w.n_cols);
     ctx->ref->decode_row(want, &w, r);
     if (ctx->is_reference) {
         double *row = calloc(w.n_cols, sizeof *row);
         if (row)
-            row_values(row, &w, r);
+            chk_row_values(row, &w, r);
         for (uint32_t c = 0; c < w.n_cols && row; c++)
             chk_near(ctx, want[c], row[c], 0, c);
         free(row);
@@ -234,10 +233,10 @@ static void one_decode_row(chk_ctx *ctx, glm_type type, unsigned kind)
 static void each_type(chk_ctx *ctx, unsigned n_float, unsigned n_block,
                       void (*fn)(chk_ctx *, glm_type, unsigned))
 {
-    for (size_t i = 0; i < N_TYPES; i++) {
-        unsigned n = glm_type_get(types[i])->n_elems == 1 ? n_float : n_block;
+    for (size_t i = 0; i < chk_n_types; i++) {
+        unsigned n = glm_type_get(chk_types[i])->n_elems == 1 ? n_float : n_block;
         for (unsigned j = 0; j < n; j++)
-            fn(ctx, types[i], j);
+            fn(ctx, chk_types[i], j);
     }
 }
 

@@ -17,6 +17,7 @@ static const struct slot {
 } slots[] = {
 #define SLOT(family, name) {#family, #name, offsetof(glm_kernels, name), chk_##name}
     SLOT(matmul, matmul), SLOT(matmul, row_sum), SLOT(matmul, decode_row),
+    SLOT(qmatmul, act_quantize), SLOT(qmatmul, qmatmul),
     SLOT(norm, rmsnorm), SLOT(norm, layernorm), SLOT(norm, rope),
     SLOT(elementwise, silu_mul), SLOT(elementwise, sigmoid), SLOT(elementwise, add),
     SLOT(elementwise, axpy),

@@ -10,7 +10,8 @@
  *     numbers      exact precision (f32 cache); fast precision with several types of cache and index keys
  *
  * The sequences are longer than index_topk, so selection is at work. The ordinary run takes a pairwise cover of the
- * matrix on nano52; GLM_TEST_LONG=1 takes all of it there, and the cover on every other golden model.
+ * matrix on nano52 and on the quantised golden files; GLM_TEST_LONG=1 takes all of it there, and the cover on every other golden
+ * model.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ typedef struct subject {
     glm_model_info info;
     const int32_t *ids;
     uint32_t n;
+    unsigned first_number; /* of the axis NUMBERS */
     /* By kind of numbers: [n, n_vocab] and [n, d_model] of the plain run. */
     float *logits[N_NUMBERS], *hidden[N_NUMBERS];
 } subject;
@@ -253,7 +255,7 @@ static unsigned run_pairwise(const subject *s)
         unsigned value[N_AXES] = {0}, best[N_AXES] = {0}, most = 0;
         do {
             unsigned count = new_pairs(seen, value, false);
-            if (count > most) {
+            if (count > most && value[NUMBERS] >= s->first_number) {
                 most = count;
                 memcpy(best, value, sizeof best);
             }
@@ -275,6 +277,30 @@ static unsigned run_all(const subject *s)
     return n;
 }
 
+/* The matrix of an opened model over the first n of `ids`. */
+static void check_subject(const char *name, glm_model *model, const int32_t *ids, uint32_t n,
+                          unsigned first_number, bool is_whole)
+{
+    subject s = {.model = model, .ids = ids, .n = n, .first_number = is_whole ? 0 : first_number};
+    glm_model_get_info(model, &s.info);
+    assert_true(s.n > FORK_AT + N_DECODE && s.info.index_topk < s.n);
+    unsigned plain[N_AXES] = {[CHUNK] = 9};
+    for (unsigned p = s.first_number; p < N_NUMBERS; p++) {
+        plain[NUMBERS] = p;
+        s.logits[p] = need(s.n * s.info.n_vocab * sizeof(float));
+        s.hidden[p] = need(s.n * s.info.d_model * sizeof(float));
+        execute(&s, plain, NULL, s.logits[p], s.hidden[p]);
+        if (p == first_number || !first_number || is_whole)
+            compare(&s, plain, "scalar");
+    }
+    unsigned n_cases = is_whole ? run_all(&s) : run_pairwise(&s);
+    print_message("%s: %u cases\n", name, n_cases);
+    for (unsigned p = 0; p < N_NUMBERS; p++) {
+        free(s.logits[p]);
+        free(s.hidden[p]);
+    }
+}
+
 static void check_model(const char *name, bool is_whole)
 {
     const char *folder = golden_folder(name);
@@ -283,32 +309,41 @@ static void check_model(const char *name, bool is_whole)
         return;
     }
     glm_error err;
-    subject s = {.n = 0};
+    glm_model *model;
     golden_array ids;
     golden *g = golden_open(folder);
     glm_model_params params = glm_model_params_default();
-    must(glm_model_open(&s.model, folder, &params, &err), &err);
-    glm_model_get_info(s.model, &s.info);
+    must(glm_model_open(&model, folder, &params, &err), &err);
     assert_true(golden_get(g, 0, "input_ids", &ids));
-    s.ids = ids.i;
-    s.n = ids.dim[0] < 100 ? (uint32_t)ids.dim[0] : 100;
-    assert_true(s.n > FORK_AT + N_DECODE && s.info.index_topk < s.n);
-    unsigned plain[N_AXES] = {[CHUNK] = 9};
-    for (unsigned p = 0; p < N_NUMBERS; p++) {
-        plain[NUMBERS] = p;
-        s.logits[p] = need(s.n * s.info.n_vocab * sizeof(float));
-        s.hidden[p] = need(s.n * s.info.d_model * sizeof(float));
-        execute(&s, plain, NULL, s.logits[p], s.hidden[p]);
-        compare(&s, plain, "scalar");
-    }
-    unsigned n = is_whole ? run_all(&s) : run_pairwise(&s);
-    print_message("%s: %u cases\n", name, n);
-    for (unsigned p = 0; p < N_NUMBERS; p++) {
-        free(s.logits[p]);
-        free(s.hidden[p]);
-    }
-    glm_model_close(s.model);
+    check_subject(name, model, ids.i, ids.dim[0] < 100 ? (uint32_t)ids.dim[0] : 100, 0, is_whole);
+    glm_model_close(model);
     golden_close(g);
+}
+
+/* A quantised file: in fast precision its products are of integers. Exact precision, which decodes them slowly, comes with the
+ * whole. */
+static void check_gguf(const char *name, bool is_whole)
+{
+    const char *folder = golden_folder("gguf");
+    if (!folder) {
+        print_message("%s is not on this machine: skipped\n", name);
+        return;
+    }
+    char path[4200];
+    int32_t ids[72];
+    snprintf(path, sizeof path, "%s/%s.ids", folder, name);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        assert_int_equal(fscanf(f, "%d", &ids[i]), 1);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/%s.gguf", folder, name);
+    glm_error err;
+    glm_model *model;
+    glm_model_params params = glm_model_params_default();
+    must(glm_model_open(&model, path, &params, &err), &err);
+    check_subject(name, model, ids, sizeof ids / sizeof *ids, 1, is_whole);
+    glm_model_close(model);
 }
 
 static bool is_long(void)
@@ -321,6 +356,15 @@ static void bits_stay_the_same(void **state)
 {
     (void)state;
     check_model("nano52", is_long());
+}
+
+static void bits_stay_the_same_in_quantised_files(void **state)
+{
+    (void)state;
+    check_gguf("Q4_K_M", is_long());
+    if (is_long())
+        check_gguf("IQ3_XXS", true);
+    check_gguf("MXFP4_MOE", is_long());
 }
 
 static void bits_stay_the_same_in_other_models(void **state)
@@ -340,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_stay_the_same),
+        cmocka_unit_test(bits_stay_the_same_in_quantised_files),
         cmocka_unit_test(bits_stay_the_same_in_other_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

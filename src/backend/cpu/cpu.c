@@ -27,6 +27,15 @@ static uint32_t index_tok(const glm_backend_limits *limits)
     return n > limits->n_tok ? limits->n_tok : (uint32_t)n;
 }
 
+/* Rows of a head's values that a worker quantises at once: at least so many bytes. */
+#define WORKER_ACT_BYTES ((size_t)64 << 10)
+
+size_t glm_cpu_worker_act_bytes(const glm_backend_limits *limits)
+{
+    size_t row = glm_act_row_bytes(limits->n_cols);
+    return !limits->is_integer ? 0 : row > WORKER_ACT_BYTES ? row : WORKER_ACT_BYTES;
+}
+
 /* One formula for the layout: sizes when base is NULL, pointers when it is not. */
 typedef struct layout {
     unsigned char *base;
@@ -53,6 +62,7 @@ static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
             .q8 = take(l, heads_per_chunk(lim), q8),
             .row = take(l, lim->n_sel, sizeof(void *)),
             .topk = take(l, lim->n_keys, sizeof(uint32_t)),
+            .acts = take(l, glm_cpu_worker_act_bytes(lim), 1),
         };
         if (cpu->worker)
             cpu->worker[i] = w;
@@ -60,6 +70,12 @@ static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
     cpu->index_scores = take(l, glm_mul_size(index_tok(lim), lim->n_keys), sizeof(float));
     cpu->candidates = take(l, glm_mul_size(n_threads, lim->n_sel), sizeof(int32_t));
     cpu->ffn_x = take(l, glm_mul_size(lim->n_slot, lim->d_model), sizeof(float));
+    size_t act_row = lim->is_integer ? glm_act_row_bytes(lim->n_cols) : 0;
+    for (int i = GLM_ACT_32; i < GLM_ACT_LAYOUTS; i++)
+        cpu->acts[i] = take(l, lim->n_tok, act_row);
+    /* Whole blocks a slot. */
+    size_t n_blocks = lim->is_integer ? glm_add_size(lim->n_hidden / 256, lim->n_slot) : 0;
+    cpu->ffn_acts = take(l, n_blocks, GLM_ACT_BYTES);
     cpu->ffn_h = take(l, lim->n_hidden, sizeof(float));
     cpu->ffn_up = take(l, lim->n_hidden, sizeof(float));
     cpu->ffn_y = take(l, glm_mul_size(lim->n_slot, lim->d_model), sizeof(float));

@@ -14,6 +14,7 @@ typedef struct glm_cpu_worker {
     void *q8;         /* heads_per_chunk Q8 rows of limits.n_row */
     const void **row; /* [limits.n_sel] */
     uint32_t *topk;   /* [limits.n_keys] */
+    void *acts;       /* glm_cpu_worker_act_bytes */
 } glm_cpu_worker;
 
 typedef struct glm_cpu {
@@ -28,11 +29,15 @@ typedef struct glm_cpu {
     float *index_scores;      /* [index_tok, limits.n_keys] */
     int32_t *candidates;      /* [n_threads, limits.n_sel] positions */
     float *ffn_x;             /* [n_slot, d_model] rows gathered by expert */
-    float *ffn_h;             /* [limits.n_hidden] slots by d_ff_max */
-    float *ffn_up;            /* [limits.n_hidden] slots by d_ff_max */
-    float *ffn_y;             /* [n_slot, d_model] */
-    float *router;            /* [n_tok, n_expert] */
-    void *memory;             /* all of the above */
+    void *acts
+        [GLM_ACT_LAYOUTS]; /* [n_tok, n_cols] an op's rows in 8 bits, in each layout that has any */
+    void
+        *ffn_acts; /* [n_slot, d_ff_max] ffn_h in 8 bits, in the layout of its part's down matrix */
+    float *ffn_h;  /* [limits.n_hidden] slots by d_ff_max */
+    float *ffn_up; /* [limits.n_hidden] slots by d_ff_max */
+    float *ffn_y;  /* [n_slot, d_model] */
+    float *router; /* [n_tok, n_expert] */
+    void *memory;  /* all of the above */
 } glm_cpu;
 
 static inline glm_cpu *glm_cpu_of(glm_backend *backend)
@@ -55,6 +60,33 @@ static inline size_t glm_cpu_score_stride(size_t n_sel)
 {
     return glm_add_size(glm_align_size(n_sel, 16), 16);
 }
+
+/** Fewer values are quantised by the caller of a run alone: waking others would cost more. */
+#define GLM_CPU_ALONE_MAX 32768u
+
+/** Bytes of a worker's own quantised rows: at least one of limits.n_cols; 0 without is_integer. */
+size_t glm_cpu_worker_act_bytes(const glm_backend_limits *limits);
+
+/** Rows that matrices multiply: float32, and 8-bit integers in the layouts that were asked for. */
+typedef struct glm_cpu_rows {
+    const float *x;
+    size_t x_stride;
+    uint32_t n_tok;
+    void *acts[GLM_ACT_LAYOUTS];
+    size_t act_stride;
+    const uint32_t
+        *act_row; /* [n_tok] which rows of acts, NULL: 0, 1, ... ; x is not read through it */
+} glm_cpu_rows;
+
+/** The bit 1 << layout of the activations that products with w read; 1 << GLM_ACT_NONE: float32. */
+uint32_t glm_cpu_layout_bit(const glm_cpu *cpu, const glm_mat *w);
+
+/** Fill acts 0..n_tok-1 of each layout in `layouts` from x; on the pool if it pays. */
+void glm_cpu_quantize(glm_cpu *cpu, const glm_cpu_rows *rows, uint32_t n_cols, uint32_t layouts);
+
+/** out = rows row0..row0+n_rows-1 of w times x, by integers where w's type has them and the precision allows. */
+void glm_cpu_product(const glm_cpu *cpu, uint32_t worker, float *out, size_t out_stride,
+                     const glm_mat *w, uint32_t row0, uint32_t n_rows, const glm_cpu_rows *x);
 
 /** Rows of w that make a chunk: enough bytes to be worth taking, few enough to spread over the workers. */
 uint32_t glm_cpu_chunk_rows(const glm_cpu *cpu, const glm_mat *w, uint32_t n_tok);

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
 #include "backend/cpu/cpu_internal.h"
 
 /* A chunk of a matrix-vector product reads about this many bytes of weights. */
 #define CHUNK_BYTES ((size_t)64 << 10)
-/* Rows are cut at multiples of this, so that kernels work on whole groups of rows. */
+/* Integer kernels ask for the next rows of a chunk while they work on some: it should have several groups of rows... */
+#define INTEGER_CHUNK_BYTES ((size_t)256 << 10)
+/* ... but each worker so many chunks at least. */
+#define CHUNKS_PER_WORKER 4u
+/* Rows are cut at multiples of these, so that kernels work on whole groups of rows. */
 #define ROW_GROUP 24
+#define INTEGER_ROW_GROUP 16
 /* Small products are not worth waking anybody: multiply-adds of a chunk at least. */
 #define CHUNK_FMA_MIN ((size_t)32 << 10)
 
@@ -25,13 +32,22 @@ uint32_t glm_cpu_chunk_rows(const glm_cpu *cpu, const glm_mat *w, uint32_t n_tok
         size_t spread = w->n_rows / (cpu->n_threads * 4u);
         rows = spread > rows ? spread : rows;
     }
-    rows = round_up(rows < 1 ? 1 : rows, ROW_GROUP);
+    uint32_t group = ROW_GROUP;
+    if (glm_cpu_layout_bit(cpu, w) != 1U << GLM_ACT_NONE) {
+        group = INTEGER_ROW_GROUP;
+        size_t most = w->n_rows / (cpu->n_threads * CHUNKS_PER_WORKER);
+        size_t wanted = INTEGER_CHUNK_BYTES / (w->row_stride_bytes ? w->row_stride_bytes : 1);
+        wanted = wanted < most ? wanted : most;
+        rows = wanted > rows ? wanted : rows;
+    }
+    rows = round_up(rows < 1 ? 1 : rows, group);
     return rows > w->n_rows ? w->n_rows : (uint32_t)rows;
 }
 
 typedef struct matmul_job {
     glm_cpu *cpu;
     const glm_op_matmul *op;
+    glm_cpu_rows x;
     uint32_t rows[GLM_MATMUL_OUTPUTS_MAX];      /* a chunk */
     uint32_t chunk_end[GLM_MATMUL_OUTPUTS_MAX]; /* chunks of outputs 0..i together */
 } matmul_job;
@@ -47,15 +63,24 @@ static void matmul_chunk(void *ctx, uint32_t worker, uint32_t chunk)
     const glm_mat *w = op->out[i].w;
     uint32_t row0 = local * job->rows[i];
     uint32_t n_rows = glm_cpu_min(job->rows[i], w->n_rows - row0);
-    job->cpu->k.matmul(glm_cpu_floats(op->out[i].out) + row0, op->out[i].stride, w, row0, n_rows,
-                       glm_cpu_floats(op->x), op->x_stride, op->n_tok,
-                       job->cpu->worker[worker].matmul);
+    glm_cpu_product(job->cpu, worker, glm_cpu_floats(op->out[i].out) + row0, op->out[i].stride, w,
+                    row0, n_rows, &job->x);
 }
 
 void glm_cpu_matmul(glm_backend *backend, const glm_op_matmul *op)
 {
-    matmul_job job = {.cpu = glm_cpu_of(backend), .op = op};
-    uint32_t end = 0;
+    glm_cpu *cpu = glm_cpu_of(backend);
+    uint32_t end = 0, layouts = 0, n_cols = op->out[0].w->n_cols;
+    matmul_job job = {.cpu = cpu,
+                      .op = op,
+                      .x = {.x = glm_cpu_floats(op->x),
+                            .x_stride = op->x_stride,
+                            .n_tok = op->n_tok,
+                            .act_stride = glm_act_row_bytes(n_cols)}};
+    memcpy(job.x.acts, cpu->acts, sizeof job.x.acts);
+    for (uint32_t i = 0; i < op->n_out; i++)
+        layouts |= glm_cpu_layout_bit(cpu, op->out[i].w);
+    glm_cpu_quantize(cpu, &job.x, n_cols, layouts);
     for (uint32_t i = 0; i < op->n_out; i++) {
         job.rows[i] = glm_cpu_chunk_rows(job.cpu, op->out[i].w, op->n_tok);
         end += (op->out[i].w->n_rows + job.rows[i] - 1) / job.rows[i];
@@ -69,6 +94,27 @@ typedef struct head_job {
     const glm_op_head_matmul *op;
 } head_job;
 
+/* W_h times x in integers: rows are quantised here, as many at once as the worker has room for. */
+static void head_integers(const head_job *job, uint32_t worker, uint32_t h, glm_act_layout layout)
+{
+    const glm_op_head_matmul *op = job->op;
+    const glm_cpu *cpu = job->cpu;
+    const glm_mat *w = &op->w[h];
+    void *acts = cpu->worker[worker].acts;
+    size_t stride = glm_act_row_bytes(w->n_cols);
+    uint32_t piece = (uint32_t)(glm_cpu_worker_act_bytes(&cpu->limits) / stride);
+    for (uint32_t t = 0; t < op->n_tok; t += piece) {
+        uint32_t n = glm_cpu_min(piece, op->n_tok - t);
+        const float *x = glm_cpu_floats(op->x) + h * op->x_head_stride + t * op->x_tok_stride;
+        float *out = glm_cpu_floats(op->out) + h * op->out_head_stride + t * op->out_tok_stride;
+        for (uint32_t i = 0; i < n; i++)
+            cpu->k.act_quantize((char *)acts + i * stride, x + i * op->x_tok_stride, w->n_cols,
+                                layout);
+        glm_act_rows rows = {acts, stride, NULL, n};
+        cpu->k.qmatmul(out, op->out_tok_stride, w, 0, w->n_rows, &rows, cpu->worker[worker].matmul);
+    }
+}
+
 static void head_chunk(void *ctx, uint32_t worker, uint32_t h)
 {
     const head_job *job = ctx;
@@ -77,7 +123,9 @@ static void head_chunk(void *ctx, uint32_t worker, uint32_t h)
     const float *x = glm_cpu_floats(op->x) + h * op->x_head_stride;
     float *out = glm_cpu_floats(op->out) + h * op->out_head_stride;
     float *scratch = job->cpu->worker[worker].matmul;
-    if (op->transposed)
+    if (!op->transposed && glm_cpu_layout_bit(job->cpu, w) != 1U << GLM_ACT_NONE)
+        head_integers(job, worker, h, glm_act_layout_of(w->type));
+    else if (op->transposed)
         job->cpu->k.row_sum(out, op->out_tok_stride, w, 0, w->n_cols, x, op->x_tok_stride,
                             op->n_tok, scratch);
     else

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/*
+ * kernels/qmatmul.h in vectors. QR rows of the matrix and 256 columns are unpacked into a panel of 8-bit codes, four columns of a
+ * row in one 32-bit lane (4 to 5 KiB: it stays in the first-level cache), and up to Q_TOK tokens use it: a lane is a row, so no
+ * sum ever crosses lanes, and one token and many run the same code. Each format has an unpacker (simd/qunpack.h), each layout of
+ * activations one register tile.
+ *
+ * A code is what an 8-bit unsigned times signed product takes: q plus the format's offset. The offset's share is taken out in
+ * integers: from the sums of activations by 32, or by group with factors of -offset times the group's scale.
+ *
+ * The vocabulary (x86/qvec_avx2.h ...): KERNEL, QR, Q_TILE, Q_WIDE_SIGNED; qi and qf, vectors of QR 32-bit integers and floats;
+ * qi_zero load store set1 set1_8 bcast add sub add8 mul and or srl sra sll; qi_table (16 bytes in each 128-bit lane),
+ * qi_shuffle8; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4, qi_bytes4, qf_halves
+ * (16, 4, 2 bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves.
+ */
+#ifndef GLM_KERNELS_SIMD_QMATMUL_H
+#define GLM_KERNELS_SIMD_QMATMUL_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "kernels/act.h"
+#include "kernels/kernels_internal.h"
+#include "quant/formats.h"
+
+enum {
+    Q_TOK = 64,          /* tokens that share a panel */
+    Q_PREFETCH_TOK = 16, /* up to so many a product waits for memory */
+};
+
+typedef struct panel {
+    _Alignas(64) uint8_t q[64][QR][4]; /* columns 4 i .. 4 i + 3 of each row */
+    int32_t scale[16][QR];             /* GLM_ACT_256: of each group of 16 or 32 */
+    int16_t pair[8][QR][2];            /* GLM_ACT_256: minima, or -offset * scale, of two groups */
+    float d[8][QR], m[8][QR];          /* of each block; GLM_ACT_256: d[0], m[0] */
+} panel;
+
+#include "kernels/simd/qunpack.h"
+
+/* How a format's panel is used. All are constants where tiles are inlined. */
+typedef struct shape {
+    int group;      /* columns that share a scale: 16 or 32 */
+    int offset;     /* of the codes; 0: none */
+    bool has_min;   /* minima in their own float term */
+    bool is_signed; /* codes are stored as they are, -128..127 */
+} shape;
+
+QV qi dot(shape s, qi acc, qi w, const void *x)
+{
+    return s.is_signed ? qi_dot_signed(acc, w, qi_bcast(x)) : qi_dot(acc, w, qi_bcast(x));
+}
+
+/* sum[t] += 4 * n columns of codes times token t's. */
+QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int column4,
+                    const glm_act_32 *const *x)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) {
+        qi w = qi_load(p->q[column4 + i]);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++)
+            sum[t] = dot(s, sum[t], w, x[t]->q + 4 * (column4 + i));
+    }
+}
+
+/* Blocks of 32: n_blocks steps of the chain for n_tok tokens. */
+QV void tile_32(shape s, int n_tok, float *acc, const panel *p, const glm_act_32 *const *x,
+                int n_blocks)
+{
+    qf chain[Q_TILE];
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++)
+        chain[t] = qf_load(acc + t * QR);
+    for (int b = 0; b < n_blocks; b++) {
+        qi sum[Q_TILE];
+        qf d = qf_load(p->d[b]);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++) {
+            sum[t] = qi_zero();
+            if (s.offset) /* a power of two */
+                sum[t] = qi_sub(sum[t], qi_sll(qi_bcast(&x[t]->sum[b]),
+                                               (unsigned)__builtin_ctz((unsigned)s.offset)));
+        }
+        dot_columns(s, n_tok, 8, sum, p, 8 * b, x);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++) {
+            qf dx = qf_set1(x[t]->d[b]);
+            chain[t] = qf_fma(qf_mul(d, dx), qf_from_qi(sum[t]), chain[t]);
+            if (s.has_min)
+                chain[t] =
+                    qf_fma(qf_mul(qf_load(p->m[b]), dx), qf_set1((float)x[t]->sum[b]), chain[t]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++)
+        qf_store(acc + t * QR, chain[t]);
+}
+
+/* sum[t] += pairs of the panel times token t's sums by group. */
+QV void add_pairs(shape s, int n_tok, qi *sum, const panel *p, const glm_act_256 *const *x)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < 128 / s.group; i++) {
+        qi w = qi_load(p->pair[i]);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++)
+            sum[t] = qi_madd16(sum[t], w,
+                               qi_bcast(s.group == 16 ? &x[t]->sum16[2 * i] : &x[t]->sum32[2 * i]));
+    }
+}
+
+/* One block of 256: one step of the chain for n_tok tokens. */
+QV void tile_256(shape s, int n_tok, float *acc, const panel *p, const glm_act_256 *const *x)
+{
+    qi total[Q_TILE];
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++)
+        total[t] = qi_zero();
+    if (s.offset)
+        add_pairs(s, n_tok, total, p, x);
+    for (int g = 0; g < 256 / s.group; g++) {
+        qi sum[Q_TILE], scale = qi_load(p->scale[g]);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++)
+            sum[t] = qi_zero();
+        dot_columns(s, n_tok, s.group / 4, sum, p, g * (s.group / 4),
+                    (const glm_act_32 *const *)(const void *)x);
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++)
+            total[t] = qi_add(total[t], qi_mul(sum[t], scale));
+    }
+    qi low[Q_TILE];
+    if (s.has_min) {
+#pragma GCC unroll 8
+        for (int t = 0; t < n_tok; t++)
+            low[t] = qi_zero();
+        add_pairs(s, n_tok, low, p, x);
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++) {
+        qf dx = qf_set1(x[t]->d), chain = qf_load(acc + t * QR);
+        chain = qf_fma(qf_mul(qf_load(p->d[0]), dx), qf_from_qi(total[t]), chain);
+        if (s.has_min)
+            chain = qf_fma(qf_mul(qf_load(p->m[0]), dx), qf_from_qi(low[t]), chain);
+        qf_store(acc + t * QR, chain);
+    }
+}
+
+/* Tokens 0..n_tok-1, whose blocks of this panel's columns are x: the largest tiles first. */
+#define TILES(n, call)                                                                             \
+    for (; t + n <= n_tok; t += n)                                                                 \
+    call
+
+QV void tiles_32(shape s, uint32_t n_tok, float *acc, const panel *p, const glm_act_32 *const *x,
+                 int n_blocks)
+{
+    uint32_t t = 0;
+#define CALL(n) tile_32(s, n, acc + t * QR, p, x + t, n_blocks)
+#if Q_TILE_IS_8
+    TILES(8, CALL(8));
+#endif
+    TILES(4, CALL(4));
+    TILES(2, CALL(2));
+    TILES(1, CALL(1));
+#undef CALL
+}
+
+QV void tiles_256(shape s, uint32_t n_tok, float *acc, const panel *p, const glm_act_256 *const *x)
+{
+    uint32_t t = 0;
+#define CALL(n) tile_256(s, n, acc + t * QR, p, x + t)
+#if Q_TILE_IS_8
+    TILES(8, CALL(8));
+#endif
+    TILES(4, CALL(4));
+    TILES(2, CALL(2));
+    TILES(1, CALL(1));
+#undef CALL
+}
+
+/* The kinds of panels that formats make: a function each, however many formats share it. */
+#define DEFINE_32(name, ...)                                                                       \
+    static void name(uint32_t n_tok, float *acc, const panel *p, const void *const *x,             \
+                     int n_blocks)                                                                 \
+    {                                                                                              \
+        tiles_32((shape){32, __VA_ARGS__}, n_tok, acc, p,                                          \
+                 (const glm_act_32 *const *)(const void *)x, n_blocks);                            \
+    }
+#define DEFINE_256(name, ...)                                                                      \
+    static void name(uint32_t n_tok, float *acc, const panel *p, const void *const *x,             \
+                     int n_blocks)                                                                 \
+    {                                                                                              \
+        (void)n_blocks;                                                                            \
+        tiles_256((shape){__VA_ARGS__}, n_tok, acc, p,                                             \
+                  (const glm_act_256 *const *)(const void *)x);                                    \
+    }
+
+DEFINE_32(run_32_min, 0, true, false)
+DEFINE_32(run_32_8, 8, false, false)
+DEFINE_32(run_32_16, 16, false, false)
+DEFINE_32(run_32_wide, Q_WIDE_SIGNED ? 0 : 128, false, Q_WIDE_SIGNED)
+DEFINE_256(run_256_16_min, 16, 0, true, false)
+DEFINE_256(run_256_16, 16, 1, false, false)
+DEFINE_256(run_256_32_min, 32, 0, true, false)
+DEFINE_256(run_256_32, 32, 1, false, false)
+DEFINE_256(run_256_wide, 32, !Q_WIDE_SIGNED, false, Q_WIDE_SIGNED)
+
+typedef void run_fn(uint32_t n_tok, float *acc, const panel *p, const void *const *x, int n_blocks);
+
+static run_fn *run_of(int n_elems, int group, int offset, bool has_min)
+{
+    if (n_elems == 32)
+        return has_min         ? run_32_min
+               : offset == 128 ? run_32_wide
+               : offset == 8   ? run_32_8
+                               : run_32_16;
+    if (offset == 128)
+        return run_256_wide;
+    if (group == 16)
+        return has_min ? run_256_16_min : run_256_16;
+    return has_min ? run_256_32_min : run_256_32;
+}
+
+/* ---- The product ---- */
+
+typedef struct format {
+    uint32_t n_elems, n_bytes; /* a block */
+    unpack_fn *unpack;
+    run_fn *run;
+} format;
+
+static format format_of(glm_type type)
+{
+#define CASE(TYPE, name, n_elems, group, offset, has_min)                                          \
+    case GLM_TYPE_##TYPE:                                                                          \
+        return (format){n_elems, sizeof(glm_block_##name), unpack_##name,                          \
+                        run_of(n_elems, group, offset, has_min)};
+    switch (type) {
+        GLM_INT_FORMATS(CASE)
+    default:
+        assert(!"a type without integers");
+        return (format){0};
+    }
+#undef CASE
+}
+
+typedef struct work {
+    panel panel;
+    _Alignas(64) float acc[Q_TOK * QR];
+    /* QR rows' blocks of a panel where the matrix has fewer: at most 8 of 34 bytes or 210 a row. */
+    uint8_t rows[QR * 8 * 34];
+} work;
+static_assert(sizeof(work) <= GLM_QMATMUL_SCRATCH_BYTES, "scratch");
+
+/* Rows r..r+n_rows-1 <= QR times tokens t..t+n_tok-1 <= Q_TOK; the sums lie in work->acc. */
+static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32_t r,
+                              uint32_t n_rows, const glm_act_rows *x, uint32_t t, uint32_t n_tok)
+{
+    const uint8_t *base = (const uint8_t *)w->data + r * w->row_stride_bytes;
+    const void *token[Q_TOK];
+    for (uint32_t i = 0; i < n_tok; i++)
+        token[i] = glm_act_row(x, t + i);
+    memset(s->acc, 0, n_tok * QR * sizeof(float));
+    for (uint32_t k = 0; k < w->n_cols; k += 256) {
+        uint32_t n = w->n_cols - k < 256 ? w->n_cols - k : 256, n_blocks = n / f->n_elems;
+        const uint8_t *p = base + k / f->n_elems * f->n_bytes;
+        size_t stride = w->row_stride_bytes, n_bytes = (size_t)n_blocks * f->n_bytes;
+        if (n_rows < QR) { /* what is missing repeats the last row */
+            for (uint32_t i = 0; i < QR; i++)
+                memcpy(s->rows + i * n_bytes, p + (i < n_rows ? i : n_rows - 1) * stride, n_bytes);
+            p = s->rows;
+            stride = n_bytes;
+        } else if (n_tok <=
+                   Q_PREFETCH_TOK) { /* the next rows; addresses past the matrix do no harm */
+            for (uint32_t i = 0; i < QR; i++)
+                for (size_t at = 0; at < n_bytes; at += 64)
+                    __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
+        }
+        f->unpack(&s->panel, p, stride, (int)n_blocks);
+        f->run(n_tok, s->acc, &s->panel, token, (int)n_blocks);
+        for (uint32_t i = 0; i < n_tok; i++)
+            token[i] = (const char *)token[i] + GLM_ACT_BYTES;
+    }
+}
+
+void KERNEL(qmatmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t row0,
+                     uint32_t n_rows, const glm_act_rows *x, void *scratch)
+{
+    work *s = scratch;
+    const format f = format_of(w->type);
+    const bool is_scaled = w->tensor_scale != 1;
+    for (uint32_t t = 0; t < x->n_tok; t += Q_TOK) {
+        uint32_t n_tok = x->n_tok - t < Q_TOK ? x->n_tok - t : Q_TOK;
+        for (uint32_t r = 0; r < n_rows; r += QR) {
+            uint32_t n = n_rows - r < QR ? n_rows - r : QR;
+            rows_times_tokens(s, &f, w, row0 + r, n, x, t, n_tok);
+            for (uint32_t i = 0; i < n_tok; i++) {
+                float *sums = s->acc + i * QR;
+                if (is_scaled)
+                    qf_store(sums, qf_mul(qf_load(sums), qf_set1(w->tensor_scale)));
+                memcpy(out + (t + i) * out_stride + r, sums, n * sizeof *out);
+            }
+        }
+    }
+}
+
+#endif

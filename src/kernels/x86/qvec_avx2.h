@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Vectors for AVX2, FMA and F16C, in the vocabulary that simd/qmatmul.h is written in (listed there). To be included by files with
+ * the suffix _avx2.c only.
+ */
+#ifndef GLM_KERNELS_X86_QVEC_AVX2_H
+#define GLM_KERNELS_X86_QVEC_AVX2_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL(slot) glm_##slot##_avx2
+#define Q_TILE_IS_8 0
+#define QV static inline __attribute__((always_inline))
+
+enum {
+    QR = 8,            /* rows of a panel, lanes of a vector */
+    Q_TILE = 4,        /* tokens of a register tile */
+    Q_WIDE_SIGNED = 1, /* 8-bit codes are stored as they are and need qi_dot_signed */
+};
+
+typedef __m256i qi;
+typedef __m256 qf;
+
+QV qi qi_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+QV qi qi_load(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+
+QV void qi_store(void *p, qi a)
+{
+    _mm256_storeu_si256(p, a);
+}
+
+QV qi qi_set1(int32_t a)
+{
+    return _mm256_set1_epi32(a);
+}
+
+QV qi qi_set1_8(int a)
+{
+    return _mm256_set1_epi8((char)a);
+}
+
+QV qi qi_bcast(const void *p)
+{
+    int32_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+QV qi qi_add(qi a, qi b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+QV qi qi_sub(qi a, qi b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+
+QV qi qi_add8(qi a, qi b)
+{
+    return _mm256_add_epi8(a, b);
+}
+
+QV qi qi_mul(qi a, qi b)
+{
+    return _mm256_mullo_epi32(a, b);
+}
+
+QV qi qi_and(qi a, qi b)
+{
+    return _mm256_and_si256(a, b);
+}
+
+QV qi qi_or(qi a, qi b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+QV qi qi_srl(qi a, unsigned n)
+{
+    return _mm256_srli_epi32(a, (int)n);
+}
+
+QV qi qi_sra(qi a, unsigned n)
+{
+    return _mm256_srai_epi32(a, (int)n);
+}
+
+QV qi qi_sll(qi a, unsigned n)
+{
+    return _mm256_slli_epi32(a, (int)n);
+}
+
+/* table and patterns: 16 bytes, the same in every 128-bit lane. */
+QV qi qi_table(const void *p)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(p));
+}
+
+QV qi qi_shuffle8(qi a, qi index)
+{
+    return _mm256_shuffle_epi8(a, index);
+}
+
+/* w 0..127: pairs of products fit 16 bits. */
+QV qi qi_dot(qi acc, qi w, qi x)
+{
+    __m256i pairs = _mm256_maddubs_epi16(w, x);
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+/* w -128..127, x -127..127 */
+QV qi qi_dot_signed(qi acc, qi w, qi x)
+{
+    return qi_dot(acc, _mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+}
+
+QV qi qi_madd16(qi acc, qi a, qi b)
+{
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
+}
+
+QV qf qf_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
+QV qf qf_load(const void *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+QV void qf_store(void *p, qf a)
+{
+    _mm256_storeu_ps(p, a);
+}
+
+QV qf qf_set1(float a)
+{
+    return _mm256_set1_ps(a);
+}
+
+QV qf qf_mul(qf a, qf b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+QV qf qf_fma(qf a, qf b, qf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+QV qf qf_from_qi(qi a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+
+QV qf qf_from_bits(qi a)
+{
+    return _mm256_castsi256_ps(a);
+}
+
+/* 16-bit halves in the low parts of 32-bit lanes. */
+QV qf qf_from_halves(qi a)
+{
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    __m256i words = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_setzero_si256());
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(_mm256_permute4x64_epi64(words, 0x08)));
+}
+
+QV __m256i qi_two_rows(const uint8_t *p, size_t stride4)
+{
+    __m256i a = _mm256_castsi128_si256(_mm_loadu_si128((const void *)p));
+    return _mm256_inserti128_si256(a, _mm_loadu_si128((const void *)(p + stride4)), 1);
+}
+
+/* 16 bytes of each of 8 rows: out[i] holds 32-bit word i of row r in lane r. */
+QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
+{
+    size_t stride4 = 4 * stride;
+    __m256i a = qi_two_rows(p, stride4), b = qi_two_rows(p + stride, stride4);
+    __m256i c = qi_two_rows(p + 2 * stride, stride4), d = qi_two_rows(p + 3 * stride, stride4);
+    __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
+    out[0] = _mm256_unpacklo_epi64(ab, cd);
+    out[1] = _mm256_unpackhi_epi64(ab, cd);
+    ab = _mm256_unpackhi_epi32(a, b);
+    cd = _mm256_unpackhi_epi32(c, d);
+    out[2] = _mm256_unpacklo_epi64(ab, cd);
+    out[3] = _mm256_unpackhi_epi64(ab, cd);
+}
+
+QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
+{
+    int32_t v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        __builtin_memcpy(&v[i], p + (size_t)i * stride, 4);
+    return _mm256_setr_epi32(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+}
+
+QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
+{
+    int16_t v[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        __builtin_memcpy(&v[i], p + (size_t)i * stride, 2);
+    return _mm256_cvtph_ps(_mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]));
+}
+
+#endif

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Vectors for AVX-512 F, BW, VL, DQ, VNNI, in the vocabulary that simd/qmatmul.h is written in (listed there). To be included by
+ * files with the suffix _avx512vnni.c only.
+ */
+#ifndef GLM_KERNELS_X86_QVEC_AVX512VNNI_H
+#define GLM_KERNELS_X86_QVEC_AVX512VNNI_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL(slot) glm_##slot##_avx512vnni
+#define Q_TILE_IS_8 1
+#define QV static inline __attribute__((always_inline))
+
+enum {
+    QR = 16,           /* rows of a panel, lanes of a vector */
+    Q_TILE = 8,        /* tokens of a register tile */
+    Q_WIDE_SIGNED = 0, /* 8-bit codes are stored with 128 added */
+};
+
+typedef __m512i qi;
+typedef __m512 qf;
+
+QV qi qi_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+QV qi qi_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+QV void qi_store(void *p, qi a)
+{
+    _mm512_storeu_si512(p, a);
+}
+
+QV qi qi_set1(int32_t a)
+{
+    return _mm512_set1_epi32(a);
+}
+
+QV qi qi_set1_8(int a)
+{
+    return _mm512_set1_epi8((char)a);
+}
+
+QV qi qi_bcast(const void *p)
+{
+    int32_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return _mm512_set1_epi32(v);
+}
+
+QV qi qi_add(qi a, qi b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+QV qi qi_sub(qi a, qi b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
+QV qi qi_add8(qi a, qi b)
+{
+    return _mm512_add_epi8(a, b);
+}
+
+QV qi qi_mul(qi a, qi b)
+{
+    return _mm512_mullo_epi32(a, b);
+}
+
+QV qi qi_and(qi a, qi b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+QV qi qi_or(qi a, qi b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+QV qi qi_srl(qi a, unsigned n)
+{
+    return _mm512_srli_epi32(a, n);
+}
+
+QV qi qi_sra(qi a, unsigned n)
+{
+    return _mm512_srai_epi32(a, n);
+}
+
+QV qi qi_sll(qi a, unsigned n)
+{
+    return _mm512_slli_epi32(a, n);
+}
+
+/* table and patterns: 16 bytes, the same in every 128-bit lane. */
+QV qi qi_table(const void *p)
+{
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(p));
+}
+
+QV qi qi_shuffle8(qi a, qi index)
+{
+    return _mm512_shuffle_epi8(a, index);
+}
+
+QV qi qi_dot(qi acc, qi w, qi x)
+{
+    return _mm512_dpbusd_epi32(acc, w, x);
+}
+
+QV qi qi_dot_signed(qi acc, qi w, qi x) /* no code needs it here */
+{
+    return qi_dot(acc, w, x);
+}
+
+QV qi qi_madd16(qi acc, qi a, qi b)
+{
+    return _mm512_dpwssd_epi32(acc, a, b);
+}
+
+QV qf qf_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
+QV qf qf_load(const void *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+QV void qf_store(void *p, qf a)
+{
+    _mm512_storeu_ps(p, a);
+}
+
+QV qf qf_set1(float a)
+{
+    return _mm512_set1_ps(a);
+}
+
+QV qf qf_mul(qf a, qf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+QV qf qf_fma(qf a, qf b, qf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+QV qf qf_from_qi(qi a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+
+QV qf qf_from_bits(qi a)
+{
+    return _mm512_castsi512_ps(a);
+}
+
+/* 16-bit halves in the low parts of 32-bit lanes. */
+QV qf qf_from_halves(qi a)
+{
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a));
+}
+
+QV __m512i qi_four_rows(const uint8_t *p, size_t stride4)
+{
+    __m512i a = _mm512_castsi128_si512(_mm_loadu_si128((const void *)p));
+    a = _mm512_inserti32x4(a, _mm_loadu_si128((const void *)(p + stride4)), 1);
+    a = _mm512_inserti32x4(a, _mm_loadu_si128((const void *)(p + 2 * stride4)), 2);
+    return _mm512_inserti32x4(a, _mm_loadu_si128((const void *)(p + 3 * stride4)), 3);
+}
+
+/* 16 bytes of each of 16 rows: out[i] holds 32-bit word i of row r in lane r. */
+QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
+{
+    size_t stride4 = 4 * stride;
+    __m512i a = qi_four_rows(p, stride4), b = qi_four_rows(p + stride, stride4);
+    __m512i c = qi_four_rows(p + 2 * stride, stride4), d = qi_four_rows(p + 3 * stride, stride4);
+    __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
+    out[0] = _mm512_unpacklo_epi64(ab, cd);
+    out[1] = _mm512_unpackhi_epi64(ab, cd);
+    ab = _mm512_unpackhi_epi32(a, b);
+    cd = _mm512_unpackhi_epi32(c, d);
+    out[2] = _mm512_unpacklo_epi64(ab, cd);
+    out[3] = _mm512_unpackhi_epi64(ab, cd);
+}
+
+QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
+{
+    int32_t v[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        __builtin_memcpy(&v[i], p + (size_t)i * stride, 4);
+    return _mm512_setr_epi32(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10],
+                             v[11], v[12], v[13], v[14], v[15]);
+}
+
+QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
+{
+    int16_t v[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        __builtin_memcpy(&v[i], p + (size_t)i * stride, 2);
+    __m128i low = _mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+    __m128i high = _mm_setr_epi16(v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]);
+    return _mm512_cvtph_ps(_mm256_setr_m128i(low, high));
+}
+
+#endif
