@@ -18,6 +18,7 @@ glm_status glm_vmem_reserve(void **out, size_t size_bytes, glm_error *err)
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return glm_fail(err, GLM_ENOMEM, "%zu bytes of address space refused", size_bytes);
+    (void)madvise(memory, size_bytes, MADV_HUGEPAGE); /* a wish: kernels without it say no */
     *out = memory;
     return GLM_OK;
 }

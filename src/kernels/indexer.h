@@ -67,9 +67,10 @@ static inline glm_index_query glm_index_query_at(const float *q, const float *w,
  * the products of the bytes of head h and key s.
  *
  * @param groups  of keys, the first at a group's begin; those that hold n_keys keys are read whole
+ * @param next    as many groups that will be wanted next: asked for meanwhile, and need not be readable
  */
 typedef void glm_index_scores_q8_fn(float *score, const glm_index_query *query, const void *groups,
-                                    uint32_t n_keys);
+                                    uint32_t n_keys, const void *next);
 
 /**
  * The k best of n scores: higher score first, among equal scores the lower position. Writes the chosen positions in

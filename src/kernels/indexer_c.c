@@ -72,8 +72,9 @@ void glm_index_query_q8_c(float *q, float *w, uint32_t n_heads, uint32_t d_head)
 }
 
 void glm_index_scores_q8_c(float *score, const glm_index_query *query, const void *groups,
-                           uint32_t n_keys)
+                           uint32_t n_keys, const void *next)
 {
+    (void)next;
     const size_t stride = glm_kv_scales_at(query->d_head);
     for (uint32_t s = 0; s < n_keys; s++) {
         const char *lane = (const char *)groups +

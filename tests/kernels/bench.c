@@ -133,7 +133,7 @@ static void run_index_scores(state *s)
 static void run_index_scores_q8(state *s)
 {
     glm_index_query query = glm_index_query_at(s->x, s->x, 32, 128);
-    s->k->index_scores_q8(s->out, &query, s->data, 4096);
+    s->k->index_scores_q8(s->out, &query, s->data, 4096, s->data);
 }
 
 static void run_hadamard(state *s)

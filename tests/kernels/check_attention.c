@@ -414,7 +414,7 @@ static void index_scores_q8(chk_ctx *ctx, unsigned kind)
     glm_index_query query = glm_index_query_at(q, w, n_heads, d_head);
     snprintf(ctx->what, sizeof ctx->what, "n_heads=%u d_head=%u n_keys=%u fill=%u", n_heads, d_head,
              n_keys, kind);
-    ctx->ref->index_scores_q8(want, &query, groups, n_keys);
+    ctx->ref->index_scores_q8(want, &query, groups, n_keys, NULL);
     for (uint32_t s = 0; s < n_keys && ctx->is_reference; s++) {
         const char *lane = groups + s / GLM_INDEX_GROUP * group_bytes + s % GLM_INDEX_GROUP * 4;
         double score = 0, sum_of_abs = 0;
@@ -430,7 +430,7 @@ static void index_scores_q8(chk_ctx *ctx, unsigned kind)
             chk_near(ctx, want[s], score, (n_heads + 4) * 0x1p-23 * sum_of_abs + 0x1p-120, s);
     }
     chk_poison(got, n_keys);
-    ctx->k->index_scores_q8(got, &query, groups, n_keys);
+    ctx->k->index_scores_q8(got, &query, groups, n_keys, NULL);
     chk_equal(ctx, got, want, n_keys);
     chk_release(ctx);
 }

@@ -51,15 +51,21 @@ static void score_row(const index_job *job, uint32_t worker, uint32_t t, uint32_
     const glm_kernels *k = &job->cpu->k;
     const float *q = query_of(op, t), *w = weights_of(op, t);
     const glm_index_query query = glm_index_query_at(q, w, op->n_heads, op->d_head);
-    for (uint32_t position = begin, n; position < end; position += n) {
-        size_t stride;
-        const void *keys = op->run(op->ctx, t, position, &n, &stride);
-        n = glm_cpu_min(n, end - position);
+    uint32_t n;
+    size_t stride;
+    const void *keys = op->run(op->ctx, t, begin, &n, &stride);
+    for (uint32_t position = begin; position < end;) {
+        uint32_t n_now = glm_cpu_min(n, end - position);
+        const void *now = keys;
+        const size_t now_stride = stride;
         float *score = scores_of(job, t) + position;
+        position += n_now;
+        if (position < op->n_keys[t]) /* behind the chunk: likely this worker's too */
+            keys = op->run(op->ctx, t, position, &n, &stride);
         if (op->type == GLM_KV_STORE_Q8)
-            k->index_scores_q8(score, &query, keys, n);
+            k->index_scores_q8(score, &query, now, n_now, keys);
         else
-            k->index_scores(score, q, w, op->n_heads, op->d_head, keys, stride, n, op->type,
+            k->index_scores(score, q, w, op->n_heads, op->d_head, now, now_stride, n_now, op->type,
                             job->cpu->worker[worker].tile);
     }
 }

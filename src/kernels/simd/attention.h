@@ -41,12 +41,16 @@ void KERNEL(attn_scores)(float *z, size_t z_stride, const float *q, uint32_t n_h
                          const glm_attn_rows *rows, uint32_t s0, uint32_t n, float scale,
                          float *scratch)
 {
-    size_t stride = round16(rows->n_row);
+    size_t stride = round16(rows->n_row), row_bytes = glm_kv_row_bytes(rows->type, rows->n_row);
     for (uint32_t s = 0; s < n; s += GATHER) {
         uint32_t n_tile = n - s < GATHER ? n - s : GATHER;
-        for (uint32_t i = 0; i < n_tile; i++)
+        for (uint32_t i = 0; i < n_tile; i++) {
+            if (s0 + s + i + 2 * GATHER < rows->n_sel)
+                for (size_t b = 0; b < row_bytes; b += 64)
+                    prefetch(rows->row[s0 + s + i + 2 * GATHER], b);
             kv_decode(scratch + i * stride, rows->row[s0 + s + i], rows->n_row, 0, rows->n_row,
                       rows->type);
+        }
         for (uint32_t i = n_tile; i % TILE_ROWS != 0; i++)
             memset(scratch + i * stride, 0, stride * sizeof *scratch);
         for (uint32_t i = 0; i < n_tile; i += TILE_ROWS)

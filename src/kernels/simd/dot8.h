@@ -19,6 +19,12 @@ enum {
     PANEL = 32,                 /* rows a panel: two groups, a multiple of TILE_KEYS */
 };
 
+/* An address that cannot be read does no harm. */
+INLINE void ask_for(const void *p, size_t offset_bytes)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + offset_bytes), 0, 2);
+}
+
 INLINE uint32_t load_word(const char *p)
 {
     uint32_t word;
@@ -118,7 +124,7 @@ static void fill_panel(const panel *p, const glm_attn_rows *rows, uint32_t s, ui
                 p->scale[b * PANEL + i + j] = glm_q8_row_scale(row[j], n_row, b);
             if (s + i + j + PANEL < rows->n_sel)
                 for (size_t at = 0; at < row_bytes; at += 64)
-                    __builtin_prefetch((const char *)rows->row[s + i + j + PANEL] + at, 0, 2);
+                    ask_for(rows->row[s + i + j + PANEL], at);
         }
         char *out = p->words + i / GROUP * p->group_bytes + i % GROUP * 4;
         size_t k = 0;
@@ -180,20 +186,24 @@ void KERNEL(attn_scores_q8)(float *z, size_t z_stride, const void *q, size_t q_s
 /* ---- Indexer ---- */
 
 void KERNEL(index_scores_q8)(float *score, const glm_index_query *query, const void *groups,
-                             uint32_t n_keys)
+                             uint32_t n_keys, const void *next)
 {
     const size_t stride = glm_kv_scales_at(query->d_head), n4 = stride / 4;
     const size_t group_bytes = glm_index_group_bytes(query->d_head);
     for (uint32_t s = 0; s < n_keys; s += TILE_KEYS) {
         const char *keys = (const char *)groups + s / GROUP * group_bytes + (size_t)(s % GROUP) * 4;
         /* Where the tile's second group does not exist the first stands in for it. */
-        const size_t next = n_keys - s > GROUP ? group_bytes : 0;
+        const size_t second = n_keys - s > GROUP ? group_bytes : 0;
+        const size_t tile_bytes = group_bytes * TILE_KEYS / GROUP;
+        size_t asked = 0;
         float acc[TILE_KEYS] = {0};
         for (uint32_t h = 0; h < query->n_heads; h += DOT8_HEADS) {
             uint32_t n = query->n_heads - h < DOT8_HEADS ? query->n_heads - h : DOT8_HEADS;
             vi sum[DOT8_HEADS][DOT8_VECS];
             dot8_heads(n, sum, (const char *)query->q + h * stride, stride, query->sum + h, 1, keys,
-                       next, n4);
+                       second, n4);
+            for (size_t end = tile_bytes * (h + n) / query->n_heads; asked < end; asked += 64)
+                ask_for(next, s / GROUP * group_bytes + asked);
             for (uint32_t i = 0; i < n; i++)
                 for (int v = 0; v < DOT8_VECS; v++)
                     vf_store(acc + v * VL, vf_fma(vf_set1(query->w[h + i]),
@@ -201,7 +211,7 @@ void KERNEL(index_scores_q8)(float *score, const glm_index_query *query, const v
                                                   vf_load(acc + v * VL)));
         }
         for (int v = 0; v < DOT8_VECS; v++) {
-            const char *scales = keys + (size_t)(v * VL / GROUP) * next +
+            const char *scales = keys + (size_t)(v * VL / GROUP) * second +
                                  (size_t)(v * VL % GROUP) * 4 + n4 * GROUP * 4;
             vf_store(acc + v * VL, vf_mul(vf_load(acc + v * VL), vf_load(scales)));
         }
