@@ -48,6 +48,33 @@ glm_status glm_grammar_compile_choice(glm_grammar **out, const glm_text *choices
     return glm_grammar_finish(out, g, GLM_OK, err);
 }
 
+glm_status glm_grammar_compile_tools(glm_grammar **out, const glm_grammar_tools *tools,
+                                     glm_error *err)
+{
+    glm_grammar *g = glm_new(glm_grammar);
+    if (!g)
+        return glm_fail(err, GLM_ENOMEM, "a grammar");
+    uint32_t start = GLM_PROG_NO_WAY;
+    uint32_t rule = glm_prog_rule_new(&g->prog, false);
+    glm_status st = glm_tools_write(g, tools, &start, err);
+    glm_prog_set_rule(&g->prog, rule, start);
+    return glm_grammar_finish(out, g, st, err);
+}
+
+glm_status glm_grammar_add_tools(glm_grammar *g, const glm_grammar_tools *tools, glm_error *err)
+{
+    glm_prog *p = &g->prog;
+    uint32_t calls = GLM_PROG_NO_WAY;
+    uint32_t answer = glm_prog_rule_new(p, false);
+    glm_status st = glm_tools_write(g, tools, &calls, err);
+    if (st != GLM_OK)
+        return st;
+    glm_prog_set_rule(p, answer, p->rules[0].start);
+    uint32_t behind = glm_prog_call(p, answer, glm_prog_split(p, calls, GLM_PROG_END));
+    glm_prog_set_rule(p, 0, glm_prog_split(p, behind, calls));
+    return glm_prog_finish(p, err);
+}
+
 static void forget_tables(glm_grammar *g)
 {
     for (size_t i = 0; g->tables && i < g->prog.n_texts; i++)

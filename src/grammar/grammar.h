@@ -36,9 +36,10 @@
 #include "tokenizer/tokenizer.h"
 
 #define GLM_GRAMMAR_SOURCE_MAX ((size_t)256 << 10) /* bytes of a grammar's source */
+#define GLM_GRAMMAR_TOOLS_MAX ((size_t)4 << 20)    /* bytes of a list of tools */
 #define GLM_GRAMMAR_NESTING_MAX 64                 /* of groups in its source */
 #define GLM_GRAMMAR_ROLLBACK_MAX 64                /* tokens that can be taken back */
-#define GLM_GRAMMAR_STOPS_MAX 8                    /* stop ids of a vocabulary */
+#define GLM_GRAMMAR_STOPS_MAX 16                   /* stop ids of a vocabulary */
 
 /* ---- The vocabulary ---- */
 
@@ -102,6 +103,37 @@ GLM_MUST_CHECK glm_status glm_grammar_compile_json_object(glm_grammar **out, glm
  */
 GLM_MUST_CHECK glm_status glm_grammar_compile_schema(glm_grammar **out, const char *schema,
                                                      size_t size, bool is_strict, glm_error *err);
+
+/**
+ * The answer matches rule "root" of a grammar in GBNF (docs/constraints.md). Errors: GLM_EARG (damaged, a rule that is
+ * not there; says the line), GLM_EUNSUPP (left recursion), GLM_ELIMIT, GLM_ENOMEM. The caller owns *out.
+ */
+GLM_MUST_CHECK glm_status glm_grammar_compile_gbnf(glm_grammar **out, glm_text source,
+                                                   glm_error *err);
+
+/** Tools that may be called. */
+typedef struct glm_grammar_tools {
+    glm_text json; /* a list as "tools" of a request, in the shape of any of the public APIs */
+    const glm_text *only; /* [n_only] the names that may be called; n_only 0: all */
+    size_t n_only;
+    bool is_single; /* one call, not several */
+} glm_grammar_tools;
+
+/**
+ * The answer is calls of the tools, from the first tag to the last (grammar/tools.c). Arguments follow the schema of
+ * functions that say "strict": true; those whose schema cannot be followed are named by glm_grammar_ignored.
+ *
+ * Errors: GLM_EFORMAT (no JSON), GLM_EARG (no list of tools; none may be called), GLM_ELIMIT, GLM_ENOMEM.
+ */
+GLM_MUST_CHECK glm_status glm_grammar_compile_tools(glm_grammar **out,
+                                                    const glm_grammar_tools *tools, glm_error *err);
+
+/**
+ * Before the grammar is bound: the answer may also be calls of the tools, alone or behind what it was. Errors as above; then
+ * *g is good for destroy only.
+ */
+GLM_MUST_CHECK glm_status glm_grammar_add_tools(glm_grammar *g, const glm_grammar_tools *tools,
+                                                glm_error *err);
 
 /** The keywords that had no effect, apart by commas; empty when all had. Borrowed from the grammar. */
 const char *glm_grammar_ignored(const glm_grammar *grammar);

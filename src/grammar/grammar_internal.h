@@ -18,4 +18,8 @@ struct glm_grammar {
 GLM_MUST_CHECK glm_status glm_grammar_finish(glm_grammar **out, glm_grammar *g, glm_status st,
                                              glm_error *err);
 
+/** The calls of tools as a piece of g's program, to the end of the rule: its start to *start. */
+GLM_MUST_CHECK glm_status glm_tools_write(glm_grammar *g, const glm_grammar_tools *tools,
+                                          uint32_t *start, glm_error *err);
+
 #endif

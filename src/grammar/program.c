@@ -479,6 +479,7 @@ static void list_firsts(glm_prog *p, struct walk *w, uint32_t place, uint32_t *f
 
 static void find_firsts(glm_prog *p, struct walk *w)
 {
+    p->n_firsts = 0;
     for (size_t i = 0; i < p->n_texts; i++)
         list_firsts(p, w, p->rules[p->texts[i].rule].start, &p->texts[i].first, &p->texts[i].n);
     uint32_t last_wide = GLM_PROG_NO_WAY, first = 0, n = 0; /* most nodes of an object share one */

@@ -160,8 +160,7 @@ static void check_keywords(struct compiler *c, const glm_json *schema)
     }
 }
 
-/* Add what $ref and allOf bring. False: some part admits nothing. */
-static bool expand(struct compiler *c, struct parts *parts)
+bool glm_schema_expand(struct compiler *c, struct parts *parts)
 {
     for (size_t i = 0; i < parts->n && c->status == GLM_OK; i++) {
         const glm_json *s = parts->part[i].schema;
@@ -347,7 +346,9 @@ static uint32_t write_value(struct compiler *c, const struct parts *parts, const
     if (text.has_failed)
         glm_schema_refuse(c, GLM_ENOMEM, "no memory", "");
     uint32_t at = GLM_PROG_NO_WAY;
-    if (is_good)
+    if (is_good && parts->is_raw && v->type == GLM_JSON_STRING)
+        at = glm_prog_literal(c->prog, v->text, v->length, GLM_PROG_END);
+    else if (is_good)
         at = glm_prog_literal(c->prog, text.data, text.length, GLM_PROG_END);
     glm_str_deinit(&text);
     return at;
@@ -401,7 +402,8 @@ static void write_rule(struct compiler *c, const struct waiting *w)
 {
     struct parts parts = w->parts;
     uint32_t ways = GLM_PROG_NO_WAY;
-    if (expand(c, &parts) && !write_branches(c, &parts, &ways) && !write_values(c, &parts, &ways))
+    if (glm_schema_expand(c, &parts) && !write_branches(c, &parts, &ways) &&
+        !write_values(c, &parts, &ways))
         ways = write_types(c, &parts);
     glm_prog_set_rule(c->prog, w->rule, ways);
 }
@@ -422,6 +424,11 @@ void glm_schema_write_rules(struct compiler *c)
 {
     while (c->n_done < c->n_rules && glm_prog_work(c->prog) && c->status == GLM_OK)
         write_rule(c, c->rules[c->n_done++]);
+}
+
+void glm_schema_forget_rules(struct compiler *c)
+{
+    c->n_rules = c->n_done = 0;
 }
 
 void glm_schema_end(struct compiler *c)

@@ -52,8 +52,12 @@ void *glm_schema_alloc(struct compiler *c, size_t n, size_t size);
 void glm_schema_add_part(struct compiler *c, struct parts *parts, const glm_json *schema);
 /** The rule of a conjunction, made and put on the list when it is new; none is any value. */
 uint32_t glm_schema_rule(struct compiler *c, const struct parts *parts);
+/** Add what $ref and allOf bring. False: some part admits nothing, or the compiler failed. */
+bool glm_schema_expand(struct compiler *c, struct parts *parts);
 /** Write all rules on the list and those that they put there. */
 void glm_schema_write_rules(struct compiler *c);
+/** Forget which rules there are, so that no later schema shares them. */
+void glm_schema_forget_rules(struct compiler *c);
 /** Prepare to compile `schema` (a document that $ref refers to) into c->prog. deinit frees what it took. */
 void glm_schema_begin(struct compiler *c, const glm_json *schema);
 void glm_schema_end(struct compiler *c);
