@@ -92,11 +92,12 @@ typedef struct glm_generate_params {
     const char *const *stop; /* [n_stop] stop strings, UTF-8; the first to be complete ends it */
     size_t n_stop;
     bool ignore_eos;
-    /* Unless force_id came by itself among the first force_after tokens, the next one is force_id (this ends
-     * reasoning that is over its budget); force_after 0: off. */
-    uint32_t force_after;
-    int32_t force_id;
-    glm_progress_fn *progress; /* of the prompt, in tokens; may be NULL */
+    /* At most think_budget tokens come before think_end_id (</think>): it grows likely at the ends of sentences as
+     * the budget runs out, and is forced then; 0: no bound. */
+    uint32_t think_budget;
+    int32_t think_end_id;
+    struct glm_constraint *constraint; /* what the answer must follow (glm/constraint.h), or NULL */
+    glm_progress_fn *progress;         /* of the prompt, in tokens; may be NULL */
     void *progress_ctx;
 } glm_generate_params;
 
@@ -115,7 +116,7 @@ typedef struct glm_generate_result {
  * @param prompt  [n_prompt], at least one id
  * @param fn      called for each token in order; may be NULL
  * @param result  out, may be NULL
- * Errors: those of glm_step and glm_sampler_create; GLM_EARG and GLM_ELIMIT for stop strings (empty, not UTF-8,
+ * Errors: those of glm_step and glm_sampler_create; GLM_ELIMIT and GLM_EUNSUPP of a constraint that cannot be followed; GLM_EARG and GLM_ELIMIT for stop strings (empty, not UTF-8,
  * more than 1,024, longer than 65,536 bytes). Cancellation is no error but a finish.
  */
 GLM_API GLM_MUST_CHECK glm_status glm_generate(glm_session *session, const int32_t *prompt,

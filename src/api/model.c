@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Opening and describing models: include/glm/glm.h, first part. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "core/mem.h"
 #include "formats/identity.h"
 #include "glm/glm.h"
+#include "grammar/grammar.h"
 #include "model/kv.h"
 #include "model/loaded.h"
 #include "tokenizer/tokenizer.h"
@@ -190,6 +192,7 @@ void glm_model_close(glm_model *m)
 {
     if (!m)
         return;
+    glm_grammar_vocab_destroy(atomic_load(&m->grammar_vocab));
     glm_tok_destroy(m->tokenizer);
     if (m->weights.config)
         glm_weights_deinit(&m->weights);

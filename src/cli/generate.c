@@ -411,8 +411,8 @@ static glm_status run_chat(generation *gen, const glm_chat *chat, glm_chat_promp
         return st;
     glm_generate_params params = generate_params(gen);
     if (parser_params.start == GLM_CHAT_START_REASONING) {
-        params.force_after = g->think_budget;
-        params.force_id = glm_chat_think_end_id(chat);
+        params.think_budget = g->think_budget;
+        params.think_end_id = glm_chat_think_end_id(chat);
     }
     st = run_model(gen, ids, n, &params, err);
     if (st == GLM_OK)

@@ -4,15 +4,10 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "engine/constrain.h"
 #include "engine/decoder.h"
 #include "engine/engine_internal.h"
-
-/* Ends reasoning that is over its budget (glm_generate_params.force_after). */
-typedef struct forcing {
-    uint32_t after;
-    int32_t id;
-    bool came; /* by itself or forced */
-} forcing;
+#include "engine/think_budget.h"
 
 typedef struct generation {
     glm_engine *e;
@@ -21,30 +16,11 @@ typedef struct generation {
     glm_generate_fn *fn;
     void *ctx;
     glm_decoder *decoder;
-    forcing forcing;
     float *logits; /* [n_vocab], what the next token is chosen from */
     glm_generate_result result;
 } generation;
 
 /* ---- Preparation ---- */
-
-static glm_status wish_forced(void *ctx, glm_decoder_wish *wish, glm_error *err)
-{
-    const forcing *f = ctx;
-    (void)err;
-    if (!f->came && wish->n_generated == f->after)
-        wish->force_id = f->id;
-    return GLM_OK;
-}
-
-static glm_status took_forced(void *ctx, int32_t id, bool *is_last, glm_error *err)
-{
-    forcing *f = ctx;
-    (void)is_last;
-    (void)err;
-    f->came |= id == f->id;
-    return GLM_OK;
-}
 
 static glm_status check(const generation *g, const int32_t *prompt, size_t n_prompt, glm_error *err)
 {
@@ -59,18 +35,38 @@ static glm_status check(const generation *g, const int32_t *prompt, size_t n_pro
     if (n_prompt > room)
         return glm_fail(err, GLM_ELIMIT, "context: expected at most %u more tokens, got %zu", room,
                         n_prompt);
-    if (g->params->force_after &&
-        (g->params->force_id < 0 || (uint32_t)g->params->force_id >= n_vocab))
-        return glm_fail(err, GLM_EARG, "forced token: expected an id below %u, got %d", n_vocab,
-                        g->params->force_id);
     return GLM_OK;
+}
+
+static void drop_hooks(const glm_decoder_hook *hooks, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        hooks[i].destroy(hooks[i].ctx);
+}
+
+/* Who has a say in the tokens: hooks [2], *n of them. On error there are none. */
+static glm_status make_hooks(const generation *g, glm_decoder_hook *hooks, uint32_t *n,
+                             glm_error *err)
+{
+    const glm_generate_params *p = g->params;
+    glm_status st = GLM_OK;
+    *n = 0;
+    if (p->think_budget)
+        st = glm_think_budget_hook(&hooks[*n], g->e->model, p->think_budget, p->think_end_id, err);
+    *n += st == GLM_OK && p->think_budget;
+    if (st == GLM_OK && p->constraint) {
+        st = glm_constraint_hook(&hooks[*n], p->constraint, err);
+        *n += st == GLM_OK;
+    }
+    if (st != GLM_OK)
+        drop_hooks(hooks, *n);
+    return st;
 }
 
 static glm_status make_decoder(generation *g, glm_error *err)
 {
     const glm_generate_params *p = g->params;
-    g->forcing = (forcing){.after = p->force_after, .id = p->force_id};
-    glm_decoder_hook hook = {.wish = wish_forced, .took = took_forced, .ctx = &g->forcing};
+    glm_decoder_hook hooks[2];
     glm_decoder_params dp = {
         .sampler = p->sampler,
         .max_tokens = p->max_tokens,
@@ -78,10 +74,15 @@ static glm_status make_decoder(generation *g, glm_error *err)
         .n_stop = p->n_stop,
         .ignore_eos = p->ignore_eos,
         .stop_from_id = -1,
-        .hook = &hook,
-        .n_hook = p->force_after != 0,
+        .hook = hooks,
     };
-    return glm_decoder_create(&g->decoder, g->e->model, &dp, err);
+    glm_status st = make_hooks(g, hooks, &dp.n_hook, err);
+    if (st != GLM_OK)
+        return st;
+    st = glm_decoder_create(&g->decoder, g->e->model, &dp, err);
+    if (st != GLM_OK)
+        drop_hooks(hooks, dp.n_hook);
+    return st;
 }
 
 static glm_status prepare(generation *g, const int32_t *prompt, size_t n_prompt, glm_error *err)

@@ -24,6 +24,8 @@ struct glm_model {
     char indexer_types[GLM_LAYERS_MAX + 1]; /* for glm_model_info */
     char *note[GLM_MODEL_NOTES_MAX];
     uint32_t n_note;
+    /* The vocabulary as grammars see it, made by the first constraint; NULL before. */
+    struct glm_grammar_vocab *_Atomic grammar_vocab;
 };
 
 #endif

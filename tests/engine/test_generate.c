@@ -365,8 +365,8 @@ static void a_token_can_be_forced(void **state)
     golden_array want;
     assert_true(golden_get(arrays, 0, "greedy", &want));
     begin(&r, NULL, 0);
-    r.params.force_after = 6;
-    r.params.force_id = 5; /* not among the greedy ids */
+    r.params.think_budget = 6;
+    r.params.think_end_id = 5; /* not among the greedy ids */
     go(&r);
     assert_memory_equal(r.ids, want.i, 6 * sizeof(int32_t));
     assert_int_equal(r.ids[6], 5);
@@ -374,8 +374,8 @@ static void a_token_can_be_forced(void **state)
     assert_true(r.logprob[6] < r.logprob[5]);
     end(&r);
     begin(&r, NULL, 0);
-    r.params.force_after = 6;
-    r.params.force_id = want.i[3]; /* comes by itself */
+    r.params.think_budget = 6;
+    r.params.think_end_id = want.i[3]; /* comes by itself */
     go(&r);
     assert_memory_equal(r.ids, want.i, 32 * sizeof(int32_t));
     end(&r);
@@ -441,8 +441,8 @@ static void bad_arguments_leave_the_session(void **state)
     r.sampler.top_p = 7.0;
     assert_int_equal(generate(&r, &err), GLM_EARG);
     r.sampler.top_p = 1.0;
-    r.params.force_after = 1;
-    r.params.force_id = -2;
+    r.params.think_budget = 1;
+    r.params.think_end_id = -2;
     assert_int_equal(generate(&r, &err), GLM_EARG);
     assert_int_equal(r.n_ids, 0);
     assert_int_equal(glm_session_length(r.session), 0);
