@@ -28,27 +28,7 @@ enum {
     Q_PREFETCH_TOK = 16, /* up to so many a product waits for memory */
 };
 
-typedef struct panel {
-    _Alignas(64) uint8_t q[64][QR][4]; /* columns 4 i .. 4 i + 3 of each row */
-    int32_t scale[16][QR];             /* GLM_ACT_256: of each group of 16 or 32 */
-    int16_t pair[8][QR][2];            /* GLM_ACT_256: minima, or -offset * scale, of two groups */
-    float d[8][QR], m[8][QR];          /* of each block; GLM_ACT_256: d[0], m[0] */
-} panel;
-
 #include "kernels/simd/qunpack.h"
-
-/* How a format's panel is used. All are constants where tiles are inlined. */
-typedef struct shape {
-    int group;      /* columns that share a scale: 16 or 32 */
-    int offset;     /* of the codes; 0: none */
-    bool has_min;   /* minima in their own float term */
-    bool is_signed; /* codes are stored as they are, -128..127 */
-} shape;
-
-QV qi dot(shape s, qi acc, qi w, const void *x)
-{
-    return s.is_signed ? qi_dot_signed(acc, w, qi_bcast(x)) : qi_dot(acc, w, qi_bcast(x));
-}
 
 /* sum[t] += 4 * n columns of codes times token t's. */
 QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int column4,
@@ -76,10 +56,7 @@ QV void tile_32(shape s, int n_tok, float *acc, const panel *p, const glm_act_32
         qf d = qf_load(p->d[b]);
 #pragma GCC unroll 8
         for (int t = 0; t < n_tok; t++) {
-            sum[t] = qi_zero();
-            if (s.offset) /* a power of two */
-                sum[t] = qi_sub(sum[t], qi_sll(qi_bcast(&x[t]->sum[b]),
-                                               (unsigned)__builtin_ctz((unsigned)s.offset)));
+            sum[t] = minus_offset_32(s, x[t], b);
         }
         dot_columns(s, n_tok, 8, sum, p, 8 * b, x);
 #pragma GCC unroll 8
@@ -104,8 +81,7 @@ QV void add_pairs(shape s, int n_tok, qi *sum, const panel *p, const glm_act_256
         qi w = qi_load(p->pair[i]);
 #pragma GCC unroll 8
         for (int t = 0; t < n_tok; t++)
-            sum[t] = qi_madd16(sum[t], w,
-                               qi_bcast(s.group == 16 ? &x[t]->sum16[2 * i] : &x[t]->sum32[2 * i]));
+            sum[t] = qi_madd16(sum[t], w, sums_of_pair(s, x[t], i));
     }
 }
 
@@ -183,7 +159,7 @@ QV void tiles_256(shape s, uint32_t n_tok, float *acc, const panel *p, const glm
     static void name(uint32_t n_tok, float *acc, const panel *p, const void *const *x,             \
                      int n_blocks)                                                                 \
     {                                                                                              \
-        tiles_32((shape){32, __VA_ARGS__}, n_tok, acc, p,                                          \
+        tiles_32((shape){32, 32, __VA_ARGS__}, n_tok, acc, p,                                      \
                  (const glm_act_32 *const *)(const void *)x, n_blocks);                            \
     }
 #define DEFINE_256(name, ...)                                                                      \
@@ -191,7 +167,7 @@ QV void tiles_256(shape s, uint32_t n_tok, float *acc, const panel *p, const glm
                      int n_blocks)                                                                 \
     {                                                                                              \
         (void)n_blocks;                                                                            \
-        tiles_256((shape){__VA_ARGS__}, n_tok, acc, p,                                             \
+        tiles_256((shape){256, __VA_ARGS__}, n_tok, acc, p,                                        \
                   (const glm_act_256 *const *)(const void *)x);                                    \
     }
 
@@ -200,7 +176,7 @@ DEFINE_32(run_32_8, 8, false, false)
 DEFINE_32(run_32_16, 16, false, false)
 DEFINE_32(run_32_wide, Q_WIDE_SIGNED ? 0 : 128, false, Q_WIDE_SIGNED)
 DEFINE_256(run_256_16_min, 16, 0, true, false)
-DEFINE_256(run_256_16, 16, 1, false, false)
+DEFINE_256(run_256_16, 16, 1, false, false) /* any offset: it is in the pairs */
 DEFINE_256(run_256_32_min, 32, 0, true, false)
 DEFINE_256(run_256_32, 32, 1, false, false)
 DEFINE_256(run_256_wide, 32, !Q_WIDE_SIGNED, false, Q_WIDE_SIGNED)
@@ -221,12 +197,96 @@ static run_fn *run_of(int n_elems, int group, int offset, bool has_min)
     return has_min ? run_256_32_min : run_256_32;
 }
 
-/* ---- The product ---- */
+/* ---- Formats ---- */
+
+QV shape shape_of(int n_elems, int group, int offset, bool has_min)
+{
+    bool is_signed = Q_WIDE_SIGNED && offset == 128;
+    return (shape){n_elems, group, is_signed ? 0 : offset, has_min, is_signed};
+}
+
+/* A panel of n_blocks blocks of each row. */
+typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks);
+
+/* The steps of the chain acc[QR] that n_blocks blocks of each row and one token make. */
+typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x);
+
+#define DEFINE_FORMAT(name, elems, grp, off, min_too)                                              \
+    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks)           \
+    {                                                                                              \
+        sink s = {.s = shape_of(elems, grp, off, min_too), .is_panel = true, .p = out};            \
+        for (int b = 0; b < n_blocks; b++)                                                         \
+            read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
+        if (elems == 256 && s.s.offset)                                                            \
+            put_offset_pairs(out, 256 / grp, s.s.offset);                                          \
+    }                                                                                              \
+    static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks,              \
+                           const void *x)                                                          \
+    {                                                                                              \
+        sink s = {.s = shape_of(elems, grp, off, min_too), .x = {x}};                              \
+        s.chain = qf_load(acc);                                                                    \
+        if (elems == 256) {                                                                        \
+            read_##name(&s, p, stride, 0);                                                         \
+            add_to_chain(&s, s.x.b256->d);                                                         \
+        } else                                                                                     \
+            for (int b = 0; b < n_blocks; b++)                                                     \
+                read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);              \
+        qf_store(acc, s.chain);                                                                    \
+    }
+DEFINE_FORMAT(q4_0, 32, 32, 8, false)
+DEFINE_FORMAT(q4_1, 32, 32, 0, true)
+DEFINE_FORMAT(q5_0, 32, 32, 16, false)
+DEFINE_FORMAT(q5_1, 32, 32, 0, true)
+DEFINE_FORMAT(q8_0, 32, 32, 128, false)
+DEFINE_FORMAT(iq4_nl, 32, 32, 128, false)
+DEFINE_FORMAT(mxfp4, 32, 32, 16, false)
+DEFINE_FORMAT(q2_k, 256, 16, 0, true)
+DEFINE_FORMAT(q3_k, 256, 16, 4, false)
+DEFINE_FORMAT(q4_k, 256, 32, 0, true)
+DEFINE_FORMAT(q5_k, 256, 32, 0, true)
+DEFINE_FORMAT(q6_k, 256, 16, 32, false)
+DEFINE_FORMAT(iq4_xs, 256, 32, 128, false)
+
+/* Formats without a reader go through their integers in scalar code. */
+static void place_row(panel *out, const glm_int_block *b, int r, int group, int offset)
+{
+    for (int k = 0; k < 256; k++)
+        out->q[k / 4][r][k % 4] = (uint8_t)(b->q[k] + offset);
+    out->d[0][r] = b->d;
+    for (int g = 0; g < 256 / group; g++) {
+        int scale = b->scale[g * group / 16];
+        out->scale[g][r] = scale;
+        out->pair[g / 2][r][g % 2] = (int16_t)(-offset * scale);
+    }
+}
+
+#define DEFINE_SLOW_FORMAT(name, group, offset)                                                    \
+    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks)           \
+    {                                                                                              \
+        glm_int_block b;                                                                           \
+        (void)n_blocks;                                                                            \
+        for (int r = 0; r < QR; r++) {                                                             \
+            const void *block = p + (size_t)r * stride;                                            \
+            glm_block_##name##_ints(&b, block);                                                    \
+            place_row(out, &b, r, group, offset);                                                  \
+        }                                                                                          \
+    }                                                                                              \
+    enum { one_##name = 0 };
+DEFINE_SLOW_FORMAT(iq1_s, 32, 16)
+DEFINE_SLOW_FORMAT(iq1_m, 16, 16)
+DEFINE_SLOW_FORMAT(iq2_xxs, 32, 64)
+DEFINE_SLOW_FORMAT(iq2_xs, 16, 64)
+DEFINE_SLOW_FORMAT(iq2_s, 16, 64)
+DEFINE_SLOW_FORMAT(iq3_xxs, 32, 64)
+DEFINE_SLOW_FORMAT(iq3_s, 32, 16)
+DEFINE_SLOW_FORMAT(tq1_0, 32, 1)
+DEFINE_SLOW_FORMAT(tq2_0, 32, 1)
 
 typedef struct format {
     uint32_t n_elems, n_bytes; /* a block */
     unpack_fn *unpack;
     run_fn *run;
+    one_fn *one; /* NULL: a panel for one token too */
 } format;
 
 static format format_of(glm_type type)
@@ -234,7 +294,7 @@ static format format_of(glm_type type)
 #define CASE(TYPE, name, n_elems, group, offset, has_min)                                          \
     case GLM_TYPE_##TYPE:                                                                          \
         return (format){n_elems, sizeof(glm_block_##name), unpack_##name,                          \
-                        run_of(n_elems, group, offset, has_min)};
+                        run_of(n_elems, group, offset, has_min), one_##name};
     switch (type) {
         GLM_INT_FORMATS(CASE)
     default:
@@ -243,6 +303,8 @@ static format format_of(glm_type type)
     }
 #undef CASE
 }
+
+/* ---- The product ---- */
 
 typedef struct work {
     panel panel;
@@ -275,6 +337,11 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
             for (uint32_t i = 0; i < QR; i++)
                 for (size_t at = 0; at < n_bytes; at += 64)
                     __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
+        }
+        if (n_tok == 1 && f->one) {
+            f->one(s->acc, p, stride, (int)n_blocks, token[0]);
+            token[0] = (const char *)token[0] + GLM_ACT_BYTES;
+            continue;
         }
         f->unpack(&s->panel, p, stride, (int)n_blocks);
         f->run(n_tok, s->acc, &s->panel, token, (int)n_blocks);

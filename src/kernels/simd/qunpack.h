@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * From blocks as they lie in files to panels (simd/qmatmul.h): an unpacker a format, written once for all instruction sets. p is
- * the block of the panel's first row, `stride` apart from the next row's; n_blocks follow each other in a row (1 where blocks
- * have 256 elements). Layouts and meanings are those of src/quant; formats without an unpacker of their own go through their
- * integers in scalar code.
+ * From blocks as they lie in files to codes, whose lanes are rows: a reader a format, written once for all instruction sets. p is
+ * the block of the first of QR rows, `stride` apart from the next row's. Layouts and meanings are those of src/quant.
+ *
+ * A reader hands what it finds to a sink (simd/qsink.h), which either stores it as a panel or multiplies at once:
+ *
+ *     put_factors(s, b, d, m)      d and m of block b (m only where the format has minima), first of all for a block
+ *     put_min_pair(s, i, pair)     16-bit minima of groups 2 i and 2 i + 1
+ *     put_code(s, slot, column4, code)    codes of columns 4 column4 .. 4 column4 + 3, on behalf of an open group
+ *     end_group(s, slot, g, scale)        closes group g (blocks of 256); `slot` names one of up to 4 groups open at once
+ *     end_block(s, b)              closes block b (blocks of 32; slot 0)
  *
  * qi_words4 gives the 32-bit words of 16 bytes of each row, so word i of a chunk holds the bytes of columns 4 i .. 4 i + 3 where
  * a byte is a column, and masks and shifts act on all of them.
@@ -11,59 +17,9 @@
 #ifndef GLM_KERNELS_SIMD_QUNPACK_H
 #define GLM_KERNELS_SIMD_QUNPACK_H
 
-typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks);
+#include "kernels/simd/qsink.h"
 
-/* ---- Any format ---- */
-
-/* The integers of one row's block: columns from `column` on, group g0 on. */
-static void place_row(panel *out, const glm_int_block *b, int r, int n, int group, int offset,
-                      int column)
-{
-    const bool is_signed = Q_WIDE_SIGNED && offset == 128;
-    const bool has_groups = n == 256;
-    for (int k = 0; k < n; k++)
-        out->q[(column + k) / 4][r][k % 4] = (uint8_t)(b->q[k] + (is_signed ? 0 : offset));
-    out->d[column / 32][r] = b->d;
-    out->m[column / 32][r] = b->m;
-    for (int g = 0; has_groups && g < n / group; g++) {
-        int scale = b->scale[g * group / 16], min = b->min[g * group / 16];
-        out->scale[g][r] = scale;
-        out->pair[g / 2][r][g % 2] = (int16_t)(offset ? -offset * scale : min);
-    }
-}
-
-#define DEFINE_UNPACK(name, n_elems, group, offset)                                                \
-    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks)           \
-    {                                                                                              \
-        glm_int_block b;                                                                           \
-        for (int r = 0; r < QR; r++)                                                               \
-            for (int i = 0; i < n_blocks; i++) {                                                   \
-                const uint8_t *block = p + (size_t)r * stride;                                     \
-                glm_block_##name##_ints(&b, (const glm_block_##name *)(const void *)block + i);    \
-                place_row(out, &b, r, n_elems, group, offset, i *n_elems);                         \
-            }                                                                                      \
-    }
-DEFINE_UNPACK(q4_1, 32, 32, 0)
-DEFINE_UNPACK(q5_0, 32, 32, 16)
-DEFINE_UNPACK(q5_1, 32, 32, 0)
-DEFINE_UNPACK(q2_k, 256, 16, 0)
-DEFINE_UNPACK(q3_k, 256, 16, 4)
-DEFINE_UNPACK(q4_0, 32, 32, 8)
-DEFINE_UNPACK(q5_k, 256, 32, 0)
-DEFINE_UNPACK(iq4_nl, 32, 32, 128)
-DEFINE_UNPACK(iq4_xs, 256, 32, 128)
-DEFINE_UNPACK(mxfp4, 32, 32, 16)
-DEFINE_UNPACK(iq1_s, 256, 32, 16)
-DEFINE_UNPACK(iq1_m, 256, 16, 16)
-DEFINE_UNPACK(iq2_xxs, 256, 32, 64)
-DEFINE_UNPACK(iq2_xs, 256, 16, 64)
-DEFINE_UNPACK(iq2_s, 256, 16, 64)
-DEFINE_UNPACK(iq3_xxs, 256, 32, 64)
-DEFINE_UNPACK(iq3_s, 256, 32, 16)
-DEFINE_UNPACK(tq1_0, 256, 32, 1)
-DEFINE_UNPACK(tq2_0, 256, 32, 1)
-
-/* ---- Scales ---- */
+/* ---- Small parts ---- */
 
 /* Byte b of each 32-bit word, zero-extended; with sign. */
 QV qi byte_of(qi a, int b)
@@ -83,99 +39,297 @@ QV qi byte_pair(qi a, int i)
     return qi_or(qi_and(both, qi_set1(0xff)), qi_and(qi_sll(both, 8), qi_set1(0xff0000)));
 }
 
-/* The pairs that take out the offset of n groups: -offset * scale. */
-QV void store_offset_pairs(panel *out, int n, int offset)
+/* Bits `from` and up of each byte, moved to bit `to`, as many as mask (which lies at `to`) says. */
+QV qi bits(qi a, unsigned from, unsigned to, int mask)
 {
-    const unsigned shift = (unsigned)__builtin_ctz((unsigned)offset);
-    for (int i = 0; i < n / 2; i++) {
-        qi even = qi_sub(qi_zero(), qi_sll(qi_load(out->scale[2 * i]), shift));
-        qi odd = qi_sub(qi_zero(), qi_sll(qi_load(out->scale[2 * i + 1]), shift));
-        qi_store(out->pair[i], qi_or(qi_and(even, qi_set1(0xffff)), qi_sll(odd, 16)));
-    }
+    qi moved = from > to ? qi_srl(a, from - to) : from < to ? qi_sll(a, to - from) : a;
+    return qi_and(moved, qi_set1_8(mask));
 }
 
-/* Q4_K, Q5_K: 16 bytes of d, dmin and the 6-bit scales and minima (quant/k_scales.h). */
-QV void unpack_k_header(panel *out, const uint8_t *p, size_t stride)
+/* An f16 in the low, one in the high half of each 32-bit word. */
+QV qf low_half(qi a)
 {
-    const qi low4 = qi_set1_8(15), low6 = qi_set1_8(63), two = qi_set1_8(3 << 4);
-    qi w[4];
-    qi_words4(w, p, stride);
-    qf_store(out->d[0], qf_from_halves(w[0]));
-    qf_store(out->m[0], qf_mul(qf_from_halves(qi_srl(w[0], 16)), qf_set1(-1)));
-    qi scales[2] = {qi_and(w[1], low6), qi_or(qi_and(w[3], low4), qi_and(qi_srl(w[1], 2), two))};
-    qi mins[2] = {qi_and(w[2], low6),
-                  qi_or(qi_and(qi_srl(w[3], 4), low4), qi_and(qi_srl(w[2], 2), two))};
-#pragma GCC unroll 8
-    for (int g = 0; g < 8; g++)
-        qi_store(out->scale[g], byte_of(scales[g / 4], g % 4));
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        qi_store(out->pair[i], byte_pair(mins[i / 2], i % 2));
+    return qf_from_halves(a);
+}
+
+QV qf high_half(qi a)
+{
+    return qf_from_halves(qi_srl(a, 16));
+}
+
+QV qf negative(qf a)
+{
+    return qf_mul(a, qf_set1(-1));
+}
+
+/* 8-bit codes as the products take them: with 128 added where those are unsigned. */
+QV qi wide_code(qi a)
+{
+    return Q_WIDE_SIGNED ? a : qi_add8(a, qi_set1_8(128));
+}
+
+QV qi iq4_table(void)
+{
+    return wide_code(qi_table(glm_iq4_values));
 }
 
 /* ---- Blocks of 32 ---- */
 
-static void unpack_q8_0(panel *out, const uint8_t *p, size_t stride, int n_blocks)
+QV void read_q8_0(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    const qi flip = qi_set1_8(Q_WIDE_SIGNED ? 0 : 128);
-    for (int b = 0; b < n_blocks; b++, p += sizeof(glm_block_q8_0)) {
-        qf_store(out->d[b], qf_halves(p, stride));
+    put_factors(s, b, qf_halves(p, stride), qf_zero());
 #pragma GCC unroll 2
-        for (int c = 0; c < 2; c++) {
-            qi w[4];
-            qi_words4(w, p + 2 + 16 * c, stride);
+    for (int c = 0; c < 2; c++) {
+        qi w[4];
+        qi_words4(w, p + 2 + 16 * c, stride);
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; i++)
-                qi_store(out->q[8 * b + 4 * c + i], qi_add8(w[i], flip));
-        }
+        for (int i = 0; i < 4; i++)
+            put_code(s, 0, 8 * b + 4 * c + i, wide_code(w[i]));
     }
+    end_block(s, b);
+}
+
+/* 16 bytes whose low nibbles are columns 0..15 and whose high ones columns 16..31, as codes or as indices. */
+QV void put_nibbles(sink *s, const uint8_t *p, size_t stride, int b, bool has_table, qi table)
+{
+    qi w[4];
+    qi_words4(w, p, stride);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        qi low = bits(w[i], 0, 0, 15), high = bits(w[i], 4, 0, 15);
+        put_code(s, 0, 8 * b + i, has_table ? qi_shuffle8(table, low) : low);
+        put_code(s, 0, 8 * b + 4 + i, has_table ? qi_shuffle8(table, high) : high);
+    }
+    end_block(s, b);
+}
+
+QV void read_q4_0(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_nibbles(s, p + 2, stride, b, false, qi_zero());
+}
+
+QV void read_q4_1(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi dm = qi_bytes4(p, stride);
+    put_factors(s, b, low_half(dm), high_half(dm));
+    put_nibbles(s, p + 4, stride, b, false, qi_zero());
+}
+
+QV void read_iq4_nl(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_nibbles(s, p + 2, stride, b, true, iq4_table());
+}
+
+QV void read_mxfp4(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    /* 2^(e - 128), as glm_e8m0_half_to_f32: below e = 2 the second is the larger. */
+    qi e = qi_and(qi_bytes4(p, stride), qi_set1(0xff));
+    qi normal = qi_sll(qi_sub(e, qi_set1(1)), 23), small = qi_sll(qi_add(e, qi_set1(1)), 21);
+    put_factors(s, b, qf_from_bits(qi_max(normal, small)), qf_zero());
+    put_nibbles(s, p + 1, stride, b, true, qi_add8(qi_table(glm_e2m1_doubled), qi_set1_8(16)));
+}
+
+/* The fifth bits of columns 4 i .. 4 i + 3 from a word of 32, at bit 4 of each byte. */
+QV qi fifth_bits(qi word, int i)
+{
+    qi four = qi_and(qi_srl(word, (unsigned)(4 * i)), qi_set1(15));
+    return qi_and(qi_mul(four, qi_set1(0x02040810)), qi_set1_8(16)); /* bit j to 8 j + 4 */
+}
+
+QV void put_five_bits(sink *s, const uint8_t *p, size_t stride, int b, qi high)
+{
+    qi w[4];
+    qi_words4(w, p, stride);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        put_code(s, 0, 8 * b + i, qi_or(bits(w[i], 0, 0, 15), fifth_bits(high, i)));
+        put_code(s, 0, 8 * b + 4 + i, qi_or(bits(w[i], 4, 0, 15), fifth_bits(high, 4 + i)));
+    }
+    end_block(s, b);
+}
+
+QV void read_q5_0(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_five_bits(s, p + 6, stride, b, qi_bytes4(p + 2, stride));
+}
+
+QV void read_q5_1(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi dm = qi_bytes4(p, stride);
+    put_factors(s, b, low_half(dm), high_half(dm));
+    put_five_bits(s, p + 8, stride, b, qi_bytes4(p + 4, stride));
 }
 
 /* ---- Blocks of 256 ---- */
 
-static void unpack_q4_k(panel *out, const uint8_t *p, size_t stride, int n_blocks)
+/* Q4_K, Q5_K: 16 bytes of d, dmin and the 6-bit scales and minima (quant/k_scales.h). Byte g % 4 of scales[g / 4] is group g's. */
+QV void read_k_header(sink *s, const uint8_t *p, size_t stride, qi scales[2])
 {
-    const qi low4 = qi_set1_8(15);
-    (void)n_blocks;
-    unpack_k_header(out, p, stride);
-    for (int c = 0; c < 8; c++) { /* 16 bytes: two groups' halves */
+    qi w[4];
+    qi_words4(w, p, stride);
+    put_factors(s, 0, low_half(w[0]), negative(high_half(w[0])));
+    scales[0] = bits(w[1], 0, 0, 63);
+    scales[1] = qi_or(bits(w[3], 0, 0, 15), bits(w[1], 6, 4, 3 << 4));
+    qi mins[2] = {bits(w[2], 0, 0, 63), qi_or(bits(w[3], 4, 0, 15), bits(w[2], 6, 4, 3 << 4))};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        put_min_pair(s, i, byte_pair(mins[i / 2], i % 2));
+}
+
+QV void read_q4_k(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi scales[2];
+    (void)b;
+    read_k_header(s, p, stride, scales);
+#pragma GCC unroll 4
+    for (int g = 0; g < 8; g += 2) { /* 32 bytes */
+#pragma GCC unroll 2
+        for (int c = 0; c < 2; c++) {
+            qi w[4];
+            qi_words4(w, p + 16 + 16 * (g + c), stride);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                put_code(s, 0, 8 * g + 4 * c + i, bits(w[i], 0, 0, 15));
+                put_code(s, 1, 8 * g + 8 + 4 * c + i, bits(w[i], 4, 0, 15));
+            }
+        }
+        end_group(s, 0, g, byte_of(scales[g / 4], g % 4));
+        end_group(s, 1, g + 1, byte_of(scales[g / 4], g % 4 + 1));
+    }
+}
+
+QV void read_q5_k(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi scales[2], h[8];
+    (void)b;
+    read_k_header(s, p, stride, scales);
+    qi_words4(h, p + 16, stride);
+    qi_words4(h + 4, p + 32, stride);
+#pragma GCC unroll 4
+    for (int g = 0; g < 8; g += 2) {
+#pragma GCC unroll 2
+        for (int c = 0; c < 2; c++) {
+            qi w[4];
+            qi_words4(w, p + 48 + 16 * (g + c), stride);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                qi high = h[4 * c + i];
+                put_code(s, 0, 8 * g + 4 * c + i,
+                         qi_or(bits(w[i], 0, 0, 15), bits(high, (unsigned)g, 4, 16)));
+                put_code(s, 1, 8 * g + 8 + 4 * c + i,
+                         qi_or(bits(w[i], 4, 0, 15), bits(high, (unsigned)g + 1, 4, 16)));
+            }
+        }
+        end_group(s, 0, g, byte_of(scales[g / 4], g % 4));
+        end_group(s, 1, g + 1, byte_of(scales[g / 4], g % 4 + 1));
+    }
+}
+
+QV void read_q2_k(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi scales[4], dm = qi_bytes4(p + 80, stride);
+    (void)b;
+    put_factors(s, 0, low_half(dm), negative(high_half(dm)));
+    qi_words4(scales, p, stride);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        put_min_pair(s, i, byte_pair(bits(scales[i / 2], 4, 0, 15), i % 2));
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) { /* 16 columns of each quarter of half c / 2 */
+        int g = c / 2 * 8 + c % 2;
         qi w[4];
         qi_words4(w, p + 16 + 16 * c, stride);
-        int column4 = c / 2 * 16 + c % 2 * 4;
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-            qi_store(out->q[column4 + i], qi_and(w[i], low4));
-            qi_store(out->q[column4 + 8 + i], qi_and(qi_srl(w[i], 4), low4));
+        for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+                put_code(s, j, 4 * (g + 2 * j) + i, bits(w[i], (unsigned)(2 * j), 0, 3));
+            end_group(s, j, g + 2 * j,
+                      byte_of(bits(scales[(g + 2 * j) / 4], 0, 0, 15), (g + 2 * j) % 4));
         }
     }
 }
 
-static void unpack_q6_k(panel *out, const uint8_t *p, size_t stride, int n_blocks)
+QV void read_q3_k(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    const qi low4 = qi_set1_8(15), two = qi_set1_8(3 << 4);
-    (void)n_blocks;
-    for (int c = 0; c < 4; c++) { /* 16 columns of each quarter of half c / 2 */
-        const uint8_t *ql = p + c / 2 * 64 + c % 2 * 16, *qh = p + 128 + c * 16;
-        qi a[4], b[4], h[4];
-        qi_words4(a, ql, stride);
-        qi_words4(b, ql + 32, stride);
-        qi_words4(h, qh, stride);
-        uint8_t(*q)[QR][4] = out->q + c / 2 * 32 + c % 2 * 4;
+    qi h[8], t[4];
+    (void)b;
+    put_factors(s, 0, qf_halves(p + 108, stride), qf_zero());
+    qi_words4(h, p, stride);
+    qi_words4(h + 4, p + 16, stride);
+    qi_words4(t, p + 92, stride); /* words 1..3: the scales */
+    qi scales[4];
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-            qi_store(q[i], qi_or(qi_and(a[i], low4), qi_and(qi_sll(h[i], 4), two)));
-            qi_store(q[8 + i], qi_or(qi_and(b[i], low4), qi_and(qi_sll(h[i], 2), two)));
-            qi_store(q[16 + i], qi_or(qi_and(qi_srl(a[i], 4), low4), qi_and(h[i], two)));
-            qi_store(q[24 + i], qi_or(qi_and(qi_srl(b[i], 4), low4), qi_and(qi_srl(h[i], 2), two)));
+    for (int i = 0; i < 4; i++)
+        scales[i] = qi_add8(qi_or(bits(t[1 + i % 2], (unsigned)(i / 2 * 4), 0, 15),
+                                  bits(t[3], (unsigned)(2 * i), 4, 3 << 4)),
+                            qi_set1_8(-32));
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        int g = c / 2 * 8 + c % 2;
+        qi w[4];
+        qi_words4(w, p + 32 + 16 * c, stride);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            unsigned bit = (unsigned)(c / 2 * 4 + j);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+                put_code(
+                    s, j, 4 * (g + 2 * j) + i,
+                    qi_or(bits(w[i], (unsigned)(2 * j), 0, 3), bits(h[c % 2 * 4 + i], bit, 2, 4)));
+            end_group(s, j, g + 2 * j, signed_byte_of(scales[(g + 2 * j) / 4], (g + 2 * j) % 4));
         }
     }
-    qi s[4];
-    qi_words4(s, p + 192, stride);
-#pragma GCC unroll 16
-    for (int g = 0; g < 16; g++)
-        qi_store(out->scale[g], signed_byte_of(s[g / 4], g % 4));
-    store_offset_pairs(out, 16, 32);
-    qf_store(out->d[0], qf_halves(p + 208, stride));
+}
+
+QV void read_q6_k(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    qi scales[4];
+    (void)b;
+    put_factors(s, 0, qf_halves(p + 208, stride), qf_zero());
+    qi_words4(scales, p + 192, stride);
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) { /* 16 columns of each quarter of half c / 2 */
+        const uint8_t *ql = p + c / 2 * 64 + c % 2 * 16;
+        int g = c / 2 * 8 + c % 2;
+        qi low[8], h[4];
+        qi_words4(low, ql, stride);
+        qi_words4(low + 4, ql + 32, stride);
+        qi_words4(h, p + 128 + 16 * c, stride);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+                put_code(s, j, 4 * (g + 2 * j) + i,
+                         qi_or(bits(low[j % 2 * 4 + i], j < 2 ? 0 : 4, 0, 15),
+                               bits(h[i], (unsigned)(2 * j), 4, 3 << 4)));
+            end_group(s, j, g + 2 * j, signed_byte_of(scales[(g + 2 * j) / 4], (g + 2 * j) % 4));
+        }
+    }
+}
+
+QV void read_iq4_xs(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    const qi table = iq4_table();
+    qi head = qi_bytes4(p, stride), low = qi_bytes4(p + 4, stride);
+    (void)b;
+    put_factors(s, 0, low_half(head), qf_zero());
+#pragma GCC unroll 8
+    for (int g = 0; g < 8; g++) {
+        qi w[4];
+        qi_words4(w, p + 8 + 16 * g, stride);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            put_code(s, 0, 8 * g + i, qi_shuffle8(table, bits(w[i], 0, 0, 15)));
+            put_code(s, 0, 8 * g + 4 + i, qi_shuffle8(table, bits(w[i], 4, 0, 15)));
+        }
+        qi scale = qi_or(qi_and(qi_srl(low, (unsigned)(4 * g)), qi_set1(15)),
+                         qi_sll(qi_and(qi_srl(head, (unsigned)(16 + 2 * g)), qi_set1(3)), 4));
+        end_group(s, 0, g, qi_sub(scale, qi_set1(32)));
+    }
 }
 
 #endif

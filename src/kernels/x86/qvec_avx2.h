@@ -75,6 +75,11 @@ QV qi qi_mul(qi a, qi b)
     return _mm256_mullo_epi32(a, b);
 }
 
+QV qi qi_max(qi a, qi b)
+{
+    return _mm256_max_epi32(a, b);
+}
+
 QV qi qi_and(qi a, qi b)
 {
     return _mm256_and_si256(a, b);
@@ -116,6 +121,11 @@ QV qi qi_dot(qi acc, qi w, qi x)
 {
     __m256i pairs = _mm256_maddubs_epi16(w, x);
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+QV qi qi_dot_bcast(qi acc, qi w, const void *x)
+{
+    return qi_dot(acc, w, qi_bcast(x));
 }
 
 /* w -128..127, x -127..127 */
