@@ -39,6 +39,7 @@ typedef enum glm_status {
     GLM_ENUMERIC,  /* the computation met a NaN or an infinity (exit 1) */
     GLM_ECANCELED, /* stopped on the caller's demand (exit 130) */
     GLM_EINTERNAL, /* an invariant of ours does not hold (exit 1) */
+    GLM_EBUSY,     /* no room now, later perhaps (exit 1) */
 } glm_status;
 
 /** A status and one line of text, always terminated; longer texts are cut. */

@@ -71,6 +71,7 @@ typedef enum glm_finish {
     GLM_FINISH_STOP_TEXT, /* a stop string */
     GLM_FINISH_LENGTH,    /* max_tokens, or the context is full */
     GLM_FINISH_CANCELED,  /* the callback or glm_engine_cancel */
+    GLM_FINISH_DEADLINE,  /* its time is over (glm/scheduler.h only) */
 } glm_finish;
 
 /** One generated token. The text is whole UTF-8 characters; what may still become part of a stop string

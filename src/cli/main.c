@@ -42,6 +42,7 @@ static int exit_code(glm_status status)
     case GLM_ENOMEM:
     case GLM_ENUMERIC:
     case GLM_EINTERNAL:
+    case GLM_EBUSY:
         break;
     }
     return 1;

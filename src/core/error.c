@@ -88,6 +88,8 @@ const char *glm_status_name(glm_status status)
         return "canceled";
     case GLM_EINTERNAL:
         return "internal error";
+    case GLM_EBUSY:
+        return "busy";
     }
     return "unknown status";
 }

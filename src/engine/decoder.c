@@ -33,7 +33,7 @@ struct glm_decoder {
     /* Biases of a token: of the hooks, then bans of end ids. */
     glm_logit_bias bias[GLM_DECODER_BIASES_MAX + GLM_EOS_MAX + GLM_DECODER_STOP_IDS_MAX];
 
-    glm_decoder_top top[GLM_DECODER_TOP_MAX];
+    glm_token_logprob top[GLM_DECODER_TOP_MAX];
     uint32_t n_top;
     uint32_t n_generated;
 };
@@ -268,7 +268,7 @@ const char *glm_decoder_flush(glm_decoder *d, size_t *length)
 }
 
 void glm_decoder_score(const float *logits, uint32_t n_vocab, int32_t id, double *logprob,
-                       glm_decoder_top *top, uint32_t n_top)
+                       glm_token_logprob *top, uint32_t n_top)
 {
     int32_t ids[1 + GLM_DECODER_TOP_MAX];
     double logprobs[1 + GLM_DECODER_TOP_MAX];
@@ -277,8 +277,8 @@ void glm_decoder_score(const float *logits, uint32_t n_vocab, int32_t id, double
     glm_sampler_logprobs(logits, n_vocab, ids, 1 + n, logprobs);
     *logprob = logprobs[0];
     for (uint32_t i = 0; i < n_top; i++)
-        top[i] = i < n ? (glm_decoder_top){ids[1 + i], logprobs[1 + i]}
-                       : (glm_decoder_top){-1, -INFINITY};
+        top[i] = i < n ? (glm_token_logprob){ids[1 + i], logprobs[1 + i]}
+                       : (glm_token_logprob){-1, -INFINITY};
 }
 
 glm_status glm_decoder_next(glm_decoder *d, const float *logits, bool is_full, glm_decoded *out,

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "glm/sampler.h"
+#include "glm/scheduler.h"
 
 #define GLM_DECODER_TOP_MAX 64u
 #define GLM_DECODER_STOP_IDS_MAX 64u
@@ -69,16 +70,10 @@ typedef struct glm_decoder_params {
     uint32_t n_hook;
 } glm_decoder_params;
 
-/** An id and the natural log of its probability under the unchanged logits. */
-typedef struct glm_decoder_top {
-    int32_t id;
-    double logprob;
-} glm_decoder_top;
-
 /** A chosen token. Pointers are borrowed until the next call. */
 typedef struct glm_decoded {
     glm_generated token;
-    const glm_decoder_top *top; /* [n_top], the most probable first */
+    const glm_token_logprob *top; /* [n_top], the most probable first */
     uint32_t n_top;
     bool is_last;
     glm_finish finish; /* with is_last */
@@ -122,6 +117,6 @@ uint32_t glm_decoder_n_generated(const glm_decoder *d);
  * glm_decoder_next. Safe from several threads on different decoders.
  */
 void glm_decoder_score(const float *logits, uint32_t n_vocab, int32_t id, double *logprob,
-                       glm_decoder_top *top, uint32_t n_top);
+                       glm_token_logprob *top, uint32_t n_top);
 
 #endif

@@ -61,6 +61,9 @@ GLM_MUST_CHECK glm_status glm_step_run(glm_engine *engine, const glm_step_item *
                                        size_t n_items, glm_step_sink *sink, void *ctx,
                                        glm_error *err);
 
+/** Memory for the blocks a sink gets; made once. GLM_ENOMEM. */
+GLM_MUST_CHECK glm_status glm_engine_make_scores(glm_engine *e, glm_error *err);
+
 /** Forget a wish to cancel: at the begin of each call that runs steps. */
 void glm_engine_clear_cancel(glm_engine *engine);
 

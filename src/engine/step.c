@@ -241,11 +241,10 @@ static glm_status score_rows(void *ctx, uint32_t first, uint32_t n, const float 
     return s->fn(s->ctx, &block, err);
 }
 
-static glm_status make_score_block(glm_engine *e, glm_error *err)
+glm_status glm_engine_make_scores(glm_engine *e, glm_error *err)
 {
-    if (e->score_logits)
-        return GLM_OK;
-    e->score_logits = glm_new_array(float, glm_mul_size(e->n_out, e->model->config.n_vocab));
+    if (!e->score_logits)
+        e->score_logits = glm_new_array(float, glm_mul_size(e->n_out, e->model->config.n_vocab));
     if (!e->score_logprob)
         e->score_logprob = glm_new_array(double, e->n_out);
     if (!e->score_argmax)
@@ -259,7 +258,7 @@ glm_status glm_score(glm_session *session, const int32_t *tokens, size_t n_token
                      glm_score_fn *fn, void *ctx, glm_error *err)
 {
     glm_engine *e = session->engine;
-    glm_status st = make_score_block(e, err);
+    glm_status st = glm_engine_make_scores(e, err);
     if (st != GLM_OK)
         return st;
     const uint32_t n_vocab = e->model->config.n_vocab, length = glm_session_length(session);

@@ -142,7 +142,7 @@ static void top_ids_are_ranked_and_equal_the_token(void **state)
     assert_true(fabs(out.token.logprob - (9.0 - log(sum))) < 1e-9);
     assert_true(fabs(out.top[1].logprob - (5.0 - log(sum))) < 1e-9);
     double logprob;
-    glm_decoder_top top[4];
+    glm_token_logprob top[4];
     glm_decoder_score(logits, n_vocab, 80, &logprob, top, 4);
     assert_memory_equal(&logprob, &out.top[1].logprob, sizeof(double));
     assert_memory_equal(&top[0].logprob, &out.token.logprob, sizeof(double));

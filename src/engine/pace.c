@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "engine/pace.h"
+
+#include "core/mem.h"
+
+/* Share of a new time in the running mean, and the most by which one time may pull it: an interruption by another process
+ * says nothing of the engine. */
+#define NEW_SHARE 0.25
+#define OUTLIER 2.0
+/* Of the time the slowdown allows, what is aimed at: steps vary. */
+#define AIM 0.8
+/* Steps with pieces of prompts between two of streams alone, which keep their time known. */
+#define MIXED_MAX 16u
+
+glm_status glm_pace_init(glm_pace *pace, uint32_t n_max, glm_error *err)
+{
+    *pace = (glm_pace){.n_max = n_max, .alone_s = glm_new_array(double, (size_t)n_max + 1)};
+    return pace->alone_s ? GLM_OK : glm_fail(err, GLM_ENOMEM, "times of steps: no memory");
+}
+
+void glm_pace_deinit(glm_pace *pace)
+{
+    free(pace->alone_s);
+    pace->alone_s = NULL;
+}
+
+static void learn(double *mean, double value)
+{
+    if (*mean > 0.0 && value > OUTLIER * *mean)
+        value = OUTLIER * *mean;
+    *mean = *mean > 0.0 ? *mean + NEW_SHARE * (value - *mean) : value;
+}
+
+uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t chunk, double slowdown)
+{
+    if (!n_streams)
+        return chunk;
+    double alone = n_streams <= pace->n_max ? pace->alone_s[n_streams] : 0.0;
+    if (alone <= 0.0 || pace->n_mixed >= MIXED_MAX)
+        return 0;
+    uint32_t most = chunk > n_streams ? chunk - n_streams : 1;
+    double allowed = AIM * (slowdown - 1.0) * alone;
+    double n = pace->token_s > 0.0 ? allowed / pace->token_s : 1.0;
+    double grown =
+        2.0 * (double)pace->n_piece + 1.0; /* the cost of one token is not that of many */
+    n = n < grown ? n : grown;
+    n = n < (double)most ? n : (double)most;
+    return n < 1.0 ? 1 : (uint32_t)n;
+}
+
+void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double seconds)
+{
+    if (!n_streams || n_streams > pace->n_max)
+        return;
+    if (!n_read) {
+        learn(&pace->alone_s[n_streams], seconds);
+        pace->n_mixed = 0;
+        return;
+    }
+    double added = (seconds - pace->alone_s[n_streams]) / (double)n_read;
+    learn(&pace->token_s, added > 1e-9 ? added : 1e-9);
+    pace->n_piece = n_read;
+    pace->n_mixed++;
+}
