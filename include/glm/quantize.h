@@ -36,6 +36,7 @@ typedef struct glm_quantize_params {
     const glm_quantize_rule
         *rules; /* [n_rules]; of those that match a tensor the first one counts */
     size_t n_rules;
+    const char *imatrix;   /* file of an importance matrix, or NULL */
     uint64_t split_bytes;  /* begin a new file before one grows beyond this; 0: one file */
     uint32_t n_threads;    /* 0: physical cores this process may use */
     bool allow_requantize; /* accept matrices that were quantised before: quality suffers twice */
@@ -66,8 +67,10 @@ typedef struct glm_quantize_report {
     uint64_t in_bytes, out_bytes; /* of tensors; of the files written, heads included */
     uint64_t n_tensors, n_params;
     uint32_t n_files;
-    uint64_t n_resumed;  /* tensors taken over from an interrupted run */
-    uint64_t n_fallback; /* tensors whose rows did not fit the type */
+    uint64_t n_resumed;    /* tensors taken over from an interrupted run */
+    uint64_t n_weighted;   /* matrices that the importance matrix knows */
+    uint64_t n_unweighted; /* quantised matrices it does not know */
+    uint64_t n_fallback;   /* tensors whose rows did not fit the type */
     glm_quantize_group group[GLM_QUANTIZE_GROUPS_MAX];
     uint32_t n_group;
     char first_file[4096]; /* what to open */
@@ -87,6 +90,47 @@ typedef struct glm_quantize_report {
 GLM_API GLM_MUST_CHECK glm_status glm_quantize(const char *in, const char *out,
                                                const glm_quantize_params *params,
                                                glm_quantize_report *report, glm_error *err);
+
+/* ------------------------------------------------------------------------ importance matrix -- */
+
+typedef struct glm_imatrix_params {
+    const int32_t *tokens; /* [n_tokens] of a text like those the model will see */
+    size_t n_tokens;
+    uint32_t window;     /* tokens run as one sequence; 0: the engine's context, at most 4096 */
+    const char *dataset; /* what the text is called, for the file's metadata; may be NULL */
+    glm_progress_fn *progress; /* may be NULL; done and total are tokens */
+    void *ctx;
+} glm_imatrix_params;
+
+/** A layer whose experts are known badly. */
+typedef struct glm_imatrix_layer {
+    uint32_t layer;
+    uint32_t n_unseen; /* experts no token went through */
+    uint32_t n_rare;   /* experts fewer than 64 tokens went through, those included */
+} glm_imatrix_layer;
+
+typedef struct glm_imatrix_report {
+    uint64_t n_tokens, n_windows;
+    uint32_t n_entries; /* matrices */
+    uint32_t n_expert;  /* a layer */
+    glm_imatrix_layer
+        layer[512]; /* those with rare experts, at most as many as there is room for */
+    uint32_t n_layer;
+} glm_imatrix_report;
+
+/**
+ * Run a text through `engine` and write for each matrix the sum of squares of its inputs, and of routed experts one for
+ * each expert with the number of its tokens, to `out`: a GGUF as llama.cpp's llama-imatrix writes it.
+ *
+ * Experts seen rarely are written as they are; reading fills them up (docs/making-files.md). The MTP block is not run and
+ * has no entries. Sessions are opened and closed in turn; the engine needs room for one.
+ *
+ * Errors: GLM_EARG (no tokens, an id out of range, a window longer than the context), those of glm_step, GLM_EIO,
+ * GLM_ENUMERIC, GLM_ECANCELED, GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_imatrix_write(glm_engine *engine, const char *out,
+                                                    const glm_imatrix_params *params,
+                                                    glm_imatrix_report *report, glm_error *err);
 
 #ifdef __cplusplus
 }

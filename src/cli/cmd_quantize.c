@@ -148,6 +148,7 @@ static glm_status run(cli_context *cli, const char *in, const glm_quantize_rule 
     params.type = args->arguments[2];
     params.rules = rules;
     params.n_rules = args->values[OPT_TENSOR].n_texts;
+    params.imatrix = cli_text(args, OPT_IMATRIX);
     params.split_bytes = cli_count(args, OPT_SPLIT_SIZE);
     params.n_threads = (uint32_t)cli_count(args, OPT_THREADS);
     params.allow_requantize = cli_flag(args, OPT_ALLOW_REQUANTIZE);

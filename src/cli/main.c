@@ -19,8 +19,9 @@ static cli_command_fn *const command_functions[N_COMMANDS] = {
     [CMD_TOKENIZE] = cmd_tokenize, [CMD_DETOKENIZE] = cmd_detokenize,
     [CMD_RENDER] = cmd_render,     [CMD_PARSE] = cmd_parse,
     [CMD_INSPECT] = cmd_inspect,   [CMD_BENCH] = cmd_bench,
-    [CMD_QUANTIZE] = cmd_quantize, [CMD_CONFIG] = cmd_config,
-    [CMD_HELP] = cmd_help,         [CMD_VERSION] = cmd_version,
+    [CMD_QUANTIZE] = cmd_quantize, [CMD_IMATRIX] = cmd_imatrix,
+    [CMD_CONFIG] = cmd_config,     [CMD_HELP] = cmd_help,
+    [CMD_VERSION] = cmd_version,
 };
 
 static int exit_code(glm_status status)

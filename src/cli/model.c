@@ -144,9 +144,15 @@ static glm_engine_params engine_params(const cli_args *args, const cli_engine_ne
 glm_status cli_engine_open(cli_engine *engine, cli_context *cli, const cli_engine_needs *needs,
                            glm_error *err)
 {
+    const char *name = cli->args.n_arguments > 0 ? cli->args.arguments[0] : NULL;
+    return cli_engine_open_named(engine, cli, name, needs, err);
+}
+
+glm_status cli_engine_open_named(cli_engine *engine, cli_context *cli, const char *name,
+                                 const cli_engine_needs *needs, glm_error *err)
+{
     *engine = (cli_engine){0};
     double start = cli_now_s();
-    const char *name = cli->args.n_arguments > 0 ? cli->args.arguments[0] : NULL;
     char *path;
     glm_status st = cli_model_open(cli, name, &engine->model, &path, err);
     if (st != GLM_OK)
@@ -154,7 +160,11 @@ glm_status cli_engine_open(cli_engine *engine, cli_context *cli, const cli_engin
     free(path);
     for (uint32_t i = 0; glm_model_note(engine->model, i); i++)
         cli_note(cli, "%s", glm_model_note(engine->model, i));
+    glm_model_get_info(engine->model, &engine->info);
     glm_engine_params params = engine_params(&cli->args, needs);
+    if (!cli_is_set(&cli->args, OPT_CTX) && needs->n_ctx_most)
+        params.n_ctx =
+            engine->info.n_ctx_max < needs->n_ctx_most ? engine->info.n_ctx_max : needs->n_ctx_most;
     st = glm_engine_create(&engine->engine, engine->model, &params, err);
     if (st == GLM_OK && cli_is_interrupted())
         st = glm_fail(err, GLM_ECANCELED, "interrupted");
@@ -162,7 +172,6 @@ glm_status cli_engine_open(cli_engine *engine, cli_context *cli, const cli_engin
         cli_engine_close(engine);
         return st;
     }
-    glm_model_get_info(engine->model, &engine->info);
     glm_engine_get_info(engine->engine, &engine->engine_info);
     engine->load_s = cli_now_s() - start;
     if (engine->engine_info.ctx_was_limited)

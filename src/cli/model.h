@@ -37,12 +37,17 @@ typedef struct cli_engine {
 typedef struct cli_engine_needs {
     uint32_t n_sessions; /* 0: 1 */
     uint32_t n_ctx;      /* context when --ctx says nothing; 0: the model's */
+    uint32_t n_ctx_most; /* the same, but the model's where that is shorter; 0: none */
     uint32_t chunk;      /* 0: the engine's */
 } cli_engine_needs;
 
 /** Open model and engine by the options; Ctrl-C stops the engine's steps from here on. */
 GLM_MUST_CHECK glm_status cli_engine_open(cli_engine *engine, cli_context *cli,
                                           const cli_engine_needs *needs, glm_error *err);
+/** The same for another MODEL than the first argument. */
+GLM_MUST_CHECK glm_status cli_engine_open_named(cli_engine *engine, cli_context *cli,
+                                                const char *name, const cli_engine_needs *needs,
+                                                glm_error *err);
 /** Close both; a zeroed one is fine. */
 void cli_engine_close(cli_engine *engine);
 

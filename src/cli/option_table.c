@@ -4,7 +4,7 @@
 #define IN(command) (UINT32_C(1) << CMD_##command)
 #define IN_ALL ((UINT32_C(1) << N_COMMANDS) - 1)
 /* The commands that run a model. */
-#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH))
+#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH) | IN(IMATRIX))
 /* Those that read a model without running it. */
 #define IN_WHOLE (IN(INSPECT) | IN(QUANTIZE))
 /* Those that need only its tokenizer. */
@@ -72,6 +72,14 @@ const cli_command cli_commands[N_COMMANDS] = {
         {{"glm quantize GLM-5.2 glm.gguf Q4_K_M", "one file"},
          {"glm quantize GLM-5.2 glm.gguf IQ2_XXS --split-size 50G", "several, of at most 50 GB"},
          {"glm quantize in out.gguf Q4_K_M --tensor 'blk\\.[0-2]\\.=Q8_0'", "with the first layers in Q8_0"}}, 3},
+    [CMD_IMATRIX] = {"imatrix", "MODEL", "measure which weights matter, for glm quantize",
+        "Runs the text of -f through MODEL and writes to -o, for each matrix, how strong its inputs are: a GGUF importance "
+        "matrix as llama.cpp's tools read and write it. Routed experts are counted apart; those that fewer than 64 "
+        "tokens went through are reported, and glm quantize fills them up from their layer.\n\n"
+        "The text is cut into sequences as long as the context: 4096 tokens, or the model's where that is shorter, "
+        "unless another length is asked for.",
+        {{"glm imatrix GLM-5.2 -f text.txt -o glm.imatrix.gguf", "the importance matrix of a text"},
+         {"glm quantize GLM-5.2 glm.gguf IQ2_XXS --imatrix glm.imatrix.gguf", "what it is for"}}, 1},
     [CMD_CONFIG] = {"config", "[COMMAND]", "the options in force and where each comes from",
         "A flag beats the environment, which beats the config file, which beats the default. With COMMAND only "
         "that command's options are shown. The options of any command may be given.",
@@ -188,6 +196,8 @@ const cli_option cli_options[N_OPTIONS] = {
     [OPT_TENSOR] = {.name = "tensor", .kind = KIND_TEXT, .is_repeatable = true, .argument = "REGEX=TYPE",
         .commands = IN(QUANTIZE),
         .help = "Give matrices whose GGUF name matches this type; the first match counts. May be repeated."},
+    [OPT_IMATRIX] = {.name = "imatrix", .kind = KIND_FILE, .argument = "FILE", .commands = IN(QUANTIZE),
+        .help = "Importance matrix (GGUF, of glm imatrix or llama-imatrix): weights that matter are kept closer."},
     [OPT_SPLIT_SIZE] = {.name = "split-size", .kind = KIND_BYTES, .argument = "BYTES", .min = 1,
         .max = UINT64_C(1) << 50, .commands = IN(QUANTIZE), .default_text = "one file",
         .help = "Write several files, each of at most BYTES where tensors allow it."},
@@ -195,11 +205,16 @@ const cli_option cli_options[N_OPTIONS] = {
         .help = "Accept an input that is quantised already: it loses twice."},
     [OPT_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = IN(QUANTIZE),
         .help = "Print types and sizes, write nothing."},
+    [OPT_CORPUS] = {.name = "file", .letter = 'f', .kind = KIND_FILE, .argument = "TEXT", .commands = IN(IMATRIX),
+        .help = "The text to measure with; - is standard input."},
+    [OPT_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_FILE, .argument = "FILE", .commands = IN(IMATRIX),
+        .help = "Write to FILE."},
     [OPT_MAN] = {.name = "man", .kind = KIND_FLAG, .commands = IN(HELP), .help = "Print the man page."},
     [OPT_COMPLETION] = {.name = "completion", .kind = KIND_CHOICE, .argument = "bash|zsh|fish",
         .choices = "bash|zsh|fish", .commands = IN(HELP), .help = "Print the completions for a shell."},
     [OPT_JSON] = {.name = "json", .kind = KIND_FLAG,
-        .commands = IN(RUN) | IN(SCORE) | IN(TOKENIZE) | IN(INSPECT) | IN(BENCH) | IN(QUANTIZE) | IN(CONFIG) |
+        .commands = IN(RUN) | IN(SCORE) | IN(TOKENIZE) | IN(INSPECT) | IN(BENCH) | IN(QUANTIZE) |
+            IN(IMATRIX) | IN(CONFIG) |
             IN(VERSION),
         .help = "Print one JSON value and nothing else."},
     [OPT_THREADS] = {.name = "threads", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1024,

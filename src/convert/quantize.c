@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/imatrix.h"
 #include "convert/journal.h"
 #include "convert/metadata.h"
 #include "convert/mix.h"
@@ -44,7 +45,8 @@ typedef struct job {
     glm_config config;
     glm_weights weights;
     glm_plan plan;
-    part *part; /* [n_part] */
+    glm_imatrix *imatrix; /* or NULL */
+    part *part;           /* [n_part] */
     uint32_t n_part;
 
     glm_journal journal;
@@ -108,7 +110,10 @@ static glm_status open_input(job *j)
         st = glm_weights_bind(&j->weights, j->file, &j->config, j->err);
     if (st != GLM_OK)
         return glm_fail_context(j->err, st, "%s", j->in);
-    return glm_plan_create(&j->plan, &j->weights, j->err);
+    st = glm_plan_create(&j->plan, &j->weights, j->err);
+    if (st == GLM_OK && j->params->imatrix)
+        st = glm_imatrix_open(&j->imatrix, j->params->imatrix, j->err);
+    return st;
 }
 
 static bool is_plain(glm_type type)
@@ -135,6 +140,74 @@ static glm_status check_types(const job *j)
         return st;
     }
     return GLM_OK;
+}
+
+/* ---- Importance ---- */
+
+static void note(const job *j, const char *text)
+{
+    if (j->params->note)
+        j->params->note(j->params->ctx, text);
+}
+
+/* Whether encoding the tensor may take an importance into account. */
+static bool is_lossy(const glm_plan_tensor *t)
+{
+    return !is_plain(t->type) && (t->type != t->from || t->is_transposed);
+}
+
+/* Look every tensor up once, so that an importance matrix of another model is refused before anything is written. */
+static glm_status check_importance(const job *j)
+{
+    uint64_t n_rare = 0, n_unseen = 0;
+    if (!j->imatrix)
+        return GLM_OK;
+    for (uint32_t i = 0; i < j->plan.n; i++) {
+        const glm_plan_tensor *t = &j->plan.tensor[i];
+        glm_imatrix_entry entry;
+        if (!is_lossy(t))
+            continue;
+        glm_status st = glm_imatrix_get(j->imatrix, t->name, t->n_stack, t->n_cols, &entry, j->err);
+        if (st != GLM_OK)
+            return glm_fail_context(j->err, st, "%s", j->params->imatrix);
+        j->report->n_weighted += entry.weight.value != NULL;
+        j->report->n_unweighted += entry.weight.value == NULL;
+        n_rare += entry.n_rare;
+        n_unseen += entry.n_unseen;
+    }
+    if (j->report->n_weighted == 0 && j->report->n_unweighted > 0)
+        return glm_fail(j->err, GLM_EFORMAT,
+                        "%s: expected entries for the tensors of this model, got none",
+                        j->params->imatrix);
+    char text[256];
+    snprintf(text, sizeof text, "importance: %llu matrices known, %llu not",
+             (unsigned long long)j->report->n_weighted,
+             (unsigned long long)j->report->n_unweighted);
+    note(j, text);
+    if (n_rare == 0)
+        return GLM_OK;
+    snprintf(text, sizeof text,
+             "importance: %llu matrices of experts were seen by fewer than %u tokens, %llu of them "
+             "by none: filled up from their layer",
+             (unsigned long long)n_rare, GLM_IMATRIX_RARE, (unsigned long long)n_unseen);
+    note(j, text);
+    return GLM_OK;
+}
+
+/* The keys under which llama.cpp's quantiser names its importance matrix. */
+static void put_importance(const job *j, glm_gguf_head *head)
+{
+    glm_imatrix_facts facts;
+    const char *slash = strrchr(j->params->imatrix, '/');
+    glm_imatrix_get_facts(j->imatrix, &facts);
+    glm_gguf_put_string(head, "quantize.imatrix.file",
+                        glm_text_c(slash ? slash + 1 : j->params->imatrix));
+    if (facts.dataset.size)
+        glm_gguf_put_string(head, "quantize.imatrix.dataset",
+                            (glm_text){facts.dataset.data, facts.dataset.size});
+    glm_gguf_put_u32(head, "quantize.imatrix.entries_count", facts.n_entries);
+    if (facts.n_chunks && facts.n_chunks <= UINT32_MAX)
+        glm_gguf_put_u32(head, "quantize.imatrix.chunks_count", (uint32_t)facts.n_chunks);
 }
 
 /* ---- Parts ---- */
@@ -213,6 +286,8 @@ static glm_status make_heads(job *j)
         .file = j->file, .weights = &j->weights, .name = name, .file_type = j->mix->file_type};
     glm_gguf_head first = {0};
     glm_status st = glm_metadata_put(&first, &metadata, j->params->note, j->params->ctx, j->err);
+    if (st == GLM_OK && j->imatrix)
+        put_importance(j, &first);
     if (st == GLM_OK) {
         j->n_part = deal_parts(j, first.pairs.length);
         if (j->n_part > PARTS_MAX)
@@ -238,12 +313,6 @@ static glm_status make_heads(job *j)
 
 /* ---- The run ---- */
 
-static void note(const job *j, const char *text)
-{
-    if (j->params->note)
-        j->params->note(j->params->ctx, text);
-}
-
 /* What the bytes depend on, as 64 digits. */
 static glm_status run_identity(const job *j, char out[65])
 {
@@ -257,6 +326,8 @@ static glm_status run_identity(const job *j, char out[65])
     glm_sha256_update(sha, id, sizeof id);
     for (uint32_t i = 0; i < j->n_part; i++)
         glm_sha256_update(sha, j->part[i].head_bytes.data, j->part[i].head_bytes.length);
+    const uint64_t importance = j->imatrix ? glm_imatrix_digest(j->imatrix) : 0;
+    glm_sha256_update(sha, &importance, sizeof importance);
     const char *version = glm_version();
     glm_sha256_update(sha, version, strlen(version));
     return glm_sha256_finish(sha, out, j->err);
@@ -327,10 +398,14 @@ static glm_status write_tensor(job *j, uint32_t index)
                    ? GLM_OK
                    : glm_fail(j->err, GLM_ECANCELED, "quantize: canceled");
     }
-    glm_stream_weight weight = {0};
+    glm_imatrix_entry importance = {0};
     glm_stream_result *result = &j->entry[index].result;
-    glm_status st =
-        glm_stream_run(j->stream, t, weight, file, place_of(j, t), on_rows, j, result, j->err);
+    glm_status st = GLM_OK;
+    if (j->imatrix && is_lossy(t))
+        st = glm_imatrix_get(j->imatrix, t->name, t->n_stack, t->n_cols, &importance, j->err);
+    if (st == GLM_OK)
+        st = glm_stream_run(j->stream, t, importance.weight, file, place_of(j, t), on_rows, j,
+                            result, j->err);
     if (st == GLM_OK)
         st = write_padding(j, t);
     if (st == GLM_OK && glm_tensor_file_is_bad(j->file))
@@ -442,6 +517,8 @@ static glm_status run(job *j)
     if (st == GLM_OK)
         st = check_types(j);
     if (st == GLM_OK)
+        st = check_importance(j);
+    if (st == GLM_OK)
         st = make_heads(j);
     if (st == GLM_OK && !j->params->dry_run)
         st = write_output(j);
@@ -470,6 +547,7 @@ static void end(job *j, glm_status st)
     glm_pool_destroy(j->pool);
     free(j->part);
     free(j->entry);
+    glm_imatrix_close(j->imatrix);
     glm_plan_deinit(&j->plan);
     glm_weights_deinit(&j->weights);
     glm_tensor_file_close(j->file);

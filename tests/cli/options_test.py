@@ -10,7 +10,7 @@ import unittest
 from glm_cli import Case, NANO52, PROGRAM, glm
 
 COMMANDS = ["run", "score", "tokenize", "detokenize", "render", "parse", "inspect", "bench", "quantize",
-            "config", "help", "version"]
+            "imatrix", "config", "help", "version"]
 
 # What the contract of the command line names, by command; `engine` is shared by run, score and bench.
 ENGINE = ("threads ctx precision memory load kv-type index-type follow-links isa seed latent-eps progress quiet "
@@ -26,7 +26,8 @@ CONTRACT = {
     "parse": "tools prompt-tail lines",
     "inspect": "tensors verify json",
     "bench": "prompt gen depth batch runs json " + ENGINE,
-    "quantize": "tensor split-size allow-requantize dry-run json threads follow-links progress",
+    "imatrix": "file output json " + ENGINE,
+    "quantize": "imatrix tensor split-size allow-requantize dry-run json threads follow-links progress",
     "config": "json",
     "help": "man",
     "version": "json",
@@ -103,7 +104,7 @@ class Help(Case):
         self.assertEqual(self.succeeds("run", "-h", "--threads", "2"), self.succeeds("help", "run"))
 
     def test_commands_that_do_not_exist_are_not_listed(self):
-        for name in ("imatrix", "receipt", "serve"):
+        for name in ("receipt", "serve"):
             self.assertNotRegex(self.succeeds("help"), rf"\b{name}\b")
             self.fails(2, name, says=name)
 
@@ -242,7 +243,7 @@ class Sources(Case):
         # All commands at once: the general rows, then those of sections.
         found = [(row["value"], row["commands"]) for row in self.json("config", "--json", "--config", file)["options"]
                  if row["option"] == "threads"]
-        self.assertEqual(found, [("2", ["run", "score", "bench", "quantize"]), ("4", ["run"])])
+        self.assertEqual(found, [("2", ["run", "score", "bench", "quantize", "imatrix"]), ("4", ["run"])])
 
     def test_bad_config_files(self):
         for content, says in [

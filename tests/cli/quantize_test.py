@@ -75,6 +75,26 @@ class Quantize(Case):
         self.fails(3, "quantize", "--quiet", self.write("c.gguf", "GGUF"), self.path("b.gguf"), "Q8_0")
         self.assertEqual(sorted(os.listdir(self.scratch)), ["a.gguf", "c.gguf"])
 
+    def test_importance(self):
+        text, out = self.write("text.txt", "The cat sat on the mat. " * 100), self.path("im.gguf")
+        found = self.succeeds("imatrix", NANO52, "-f", text, "-o", out, "--threads", "1")
+        self.assertRegex(found, r"^\d+ tokens in \d sequences, 91 matrices\n")
+        value = self.json("imatrix", NANO52, "-f", "-", "-o", self.path("b.gguf"), "--json", "--ctx", "64",
+                          input="The cat sat on the mat.")
+        self.assertEqual(value["matrices"], 91)
+        self.assertEqual([layer["layer"] for layer in value["rare"]], [2, 3, 4, 5, 6])
+        result = glm("quantize", NANO52, self.path("c.gguf"), "IQ4_NL", "--imatrix", out)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"matrices known", result.stderr)
+        self.fails(2, "imatrix", NANO52, "-f", text)
+        self.fails(2, "imatrix", NANO52, "-o", out)
+        self.fails(2, "imatrix", "-f", text, "-o", out)
+        self.fails(2, "imatrix", NANO52, "-f", self.write("empty", ""), "-o", out)
+        self.fails(1, "imatrix", NANO52, "-f", self.path("none"), "-o", out)
+        self.fails(1, "imatrix", NANO52, "-f", text, "-o", "/dev/null/x")
+        self.fails(3, "quantize", NANO52, self.path("d.gguf"), "IQ4_NL", "--quiet", "--imatrix", text)
+        self.fails(3, "quantize", NANO52, self.path("d.gguf"), "IQ4_NL", "--quiet", "--imatrix", self.path("c.gguf"))
+
     def test_full_disk(self):
         whole, out = self.path("whole.gguf"), self.path("a.gguf")
         self.succeeds("quantize", NANO52, whole, "Q8_0", "--quiet")
