@@ -102,7 +102,7 @@ typedef struct glm_model_info {
     uint64_t size_bytes; /* of all tensors of the package */
     uint32_t n_tensors;
     uint32_t n_files;
-    uint64_t kv_bytes_per_token[4]; /* by glm_kv_type, with index keys in f32 beside f32 and in q8 beside the others */
+    uint64_t kv_bytes_per_token[4]; /* by glm_kv_type; index keys in f32 beside f32, else in q8 */
     int32_t eos_ids[16];            /* end tokens */
     uint32_t n_eos;
     double temperature, top_p, min_p; /* generation_config; 1, 1 and 0 when absent */
@@ -127,6 +127,13 @@ typedef struct glm_tensor_desc {
 
 /** Describe tensor `index` (0..n_tensors-1); false when there is none. */
 GLM_API bool glm_model_tensor(const glm_model *model, uint32_t index, glm_tensor_desc *out);
+
+/**
+ * Bytes of the package's files that are in this process's memory now, and of those the bytes in large pages (2 MiB on most
+ * machines), which are read faster. Both 0 where the system does not tell.
+ */
+GLM_API void glm_model_residency(const glm_model *model, uint64_t *resident_bytes,
+                                 uint64_t *large_page_bytes);
 
 /** A fact worth telling about the package (an ignored file or tensor, a changed template); NULL at the end. */
 GLM_API const char *glm_model_note(const glm_model *model, uint32_t index);

@@ -303,6 +303,11 @@ bool glm_model_tensor(const glm_model *m, uint32_t index, glm_tensor_desc *out)
     return true;
 }
 
+void glm_model_residency(const glm_model *m, uint64_t *resident_bytes, uint64_t *large_page_bytes)
+{
+    glm_tensor_file_residency(m->file, resident_bytes, large_page_bytes);
+}
+
 const char *glm_model_note(const glm_model *m, uint32_t index)
 {
     return index < m->n_note ? m->note[index] : NULL;

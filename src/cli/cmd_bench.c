@@ -178,6 +178,14 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Share of the weights that have been touched that lie in large pages; NaN when it is not known. */
+static double large_page_share(const bench *b)
+{
+    uint64_t resident, large;
+    glm_model_residency(b->engine.model, &resident, &large);
+    return resident > 0 ? (double)large / (double)resident : NAN;
+}
+
 static void write_json(bench *b, const bench_case *c, const double speed[3], double bytes)
 {
     glm_json_writer *w = &b->json;
@@ -209,6 +217,8 @@ static void write_json(bench *b, const bench_case *c, const double speed[3], dou
     glm_json_write_double(w, bytes * median / 1e9);
     glm_json_write_key(w, "share_of_read_limit");
     glm_json_write_double(w, b->read_limit > 0 ? bytes * median / b->read_limit : NAN);
+    glm_json_write_key(w, "large_page_share");
+    glm_json_write_double(w, large_page_share(b));
     glm_json_end_object(w);
 }
 
@@ -312,7 +322,12 @@ static glm_status run_bench(bench *b, const bench_lists *lists, uint32_t n_ctx, 
                    b->n_runs);
         cli_printf(&b->cli->out, "%-8s%8s%8s%8s%12s%12s%12s%10s%10s\n", "case", "tokens", "depth",
                    "batch", "median t/s", "min", "max", "GB/s", "of limit");
-        return run_cases(b, lists, err);
+        st = run_cases(b, lists, err);
+        double share = large_page_share(b);
+        if (st == GLM_OK && !isnan(share))
+            cli_printf(&b->cli->out, "\n%.0f %% of the weights in memory lie in large pages\n",
+                       100 * share);
+        return st;
     }
     glm_str json = {0};
     b->json = glm_json_writer_of(&json);

@@ -14,6 +14,7 @@
 #include "core/mem.h"
 
 #define READ_BYTES_MAX ((size_t)1 << 30) /* of one system call, which may stop near 2 GiB anyway */
+#define READ_PIECE ((size_t)64 << 20)    /* of a file that is to lie in memory whole */
 #define HUB_LEVELS_MAX 8                 /* "../" in front of "blobs/" in a Hugging Face cache */
 
 struct glm_dir {
@@ -351,6 +352,7 @@ glm_status glm_map_open(glm_map *out, const glm_file *file, glm_error *err)
         void *base = mmap(NULL, map.size_bytes, PROT_READ, MAP_SHARED, file->fd, 0);
         if (base == MAP_FAILED)
             return fail_errno(err, errno, file->path);
+        (void)madvise(base, map.size_bytes, MADV_HUGEPAGE); /* a wish: kernels without it say no */
         map.data = map.base = base;
         glm_status st = glm_guard_add(&map.guard, base, map.size_bytes, err);
         if (st != GLM_OK) {
@@ -362,6 +364,19 @@ glm_status glm_map_open(glm_map *out, const glm_file *file, glm_error *err)
     return GLM_OK;
 }
 
+/* Piece by piece, so that the page cache never holds a second copy of more than one. */
+static glm_status read_uncached(const glm_file *file, unsigned char *out, size_t size,
+                                glm_error *err)
+{
+    glm_status st = GLM_OK;
+    for (size_t at = 0, n; at < size && st == GLM_OK; at += n) {
+        n = size - at < READ_PIECE ? size - at : READ_PIECE;
+        st = glm_file_read_at(file, out + at, n, at, err);
+        (void)posix_fadvise(file->fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
+    }
+    return st;
+}
+
 glm_status glm_map_read(glm_map *out, const glm_file *file, glm_error *err)
 {
     glm_map map = {.size_bytes = (size_t)file->size_bytes};
@@ -371,7 +386,7 @@ glm_status glm_map_read(glm_map *out, const glm_file *file, glm_error *err)
         if (base == MAP_FAILED)
             return fail_errno(err, errno, file->path);
         madvise(base, map.size_bytes, MADV_HUGEPAGE); /* a wish: kernels without it say no */
-        glm_status st = glm_file_read_at(file, base, map.size_bytes, 0, err);
+        glm_status st = read_uncached(file, base, map.size_bytes, err);
         if (st == GLM_OK && mprotect(base, map.size_bytes, PROT_READ) != 0)
             st = fail_errno(err, errno, file->path);
         if (st != GLM_OK) {

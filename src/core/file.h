@@ -98,12 +98,14 @@ typedef struct glm_map {
 } glm_map;
 
 /**
- * Map a file read-only and guard it (core/fault.h). Touches no page. The file may be closed afterwards.
+ * Map a file read-only and guard it (core/fault.h), in large pages where the kernel maps files so. Touches no page. The file
+ * may be closed afterwards.
  * Errors: GLM_ENOMEM, GLM_EIO.
  */
 GLM_MUST_CHECK glm_status glm_map_open(glm_map *out, const glm_file *file, glm_error *err);
 
-/** Read a file whole into anonymous memory, on large pages where the kernel has them. Errors as above. */
+/** Read a file whole into anonymous memory, on large pages where the kernel has them, and keep no copy in the page cache.
+ * Errors as above. */
 GLM_MUST_CHECK glm_status glm_map_read(glm_map *out, const glm_file *file, glm_error *err);
 
 /** Wish that a range (cut to the file) be read soon; never waits, never fails. */

@@ -2,6 +2,7 @@
 #include "core/vmem.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,36 @@ void glm_vmem_release(void *memory, size_t size_bytes)
 {
     if (memory)
         munmap(memory, size_bytes ? size_bytes : 1);
+}
+
+void glm_vmem_residency(const void *memory, size_t size_bytes, uint64_t *resident, uint64_t *large)
+{
+    static const char path[] = "/proc/self/smaps";
+    const uintptr_t begin = (uintptr_t)memory, end = begin + size_bytes;
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool is_ours = false;
+    while (file && getline(&line, &capacity, file) > 0) {
+        char *rest;
+        uintptr_t first = strtoul(line, &rest, 16);
+        if (*rest == '-') {
+            is_ours = first < end && strtoul(rest + 1, NULL, 16) > begin;
+            continue;
+        }
+        const char *value = strchr(line, ':');
+        if (!is_ours || !value)
+            continue;
+        uint64_t bytes = strtoull(value + 1, NULL, 10) * 1024;
+        if (strncmp(line, "Rss:", 4) == 0)
+            *resident += bytes;
+        else if (strncmp(line, "FilePmdMapped:", 14) == 0 ||
+                 strncmp(line, "AnonHugePages:", 14) == 0)
+            *large += bytes;
+    }
+    free(line);
+    if (file)
+        fclose(file);
 }
 
 /* The first `size`-1 bytes of a small file of the kernel; false when it cannot be read. */

@@ -16,6 +16,13 @@ GLM_MUST_CHECK glm_status glm_vmem_reserve(void **out, size_t size_bytes, glm_er
 /** Give it back. NULL is fine. */
 void glm_vmem_release(void *memory, size_t size_bytes);
 
+/**
+ * Bytes of the mappings that [memory, memory + size_bytes) lies in that are in this process's memory now, and of those the
+ * bytes in large pages (Linux: FilePmdMapped and AnonHugePages of /proc/self/smaps). Adds to both; adds nothing where that is
+ * not known. Takes as long as the kernel needs to look at every page.
+ */
+void glm_vmem_residency(const void *memory, size_t size_bytes, uint64_t *resident, uint64_t *large);
+
 /** Bytes of memory the system could give now without swapping, the limit of this process's control group considered;
  * 0 when unknown. */
 uint64_t glm_vmem_available(void);

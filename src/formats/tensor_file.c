@@ -9,6 +9,7 @@
 
 #include "core/file.h"
 #include "core/mem.h"
+#include "core/vmem.h"
 #include "formats/directory.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
@@ -412,6 +413,15 @@ bool glm_tensor_file_is_bad(const glm_tensor_file *file)
         if (glm_map_is_bad(&file->parts[i].map))
             return true;
     return false;
+}
+
+void glm_tensor_file_residency(const glm_tensor_file *file, uint64_t *resident, uint64_t *large)
+{
+    *resident = *large = 0;
+    for (uint32_t i = 0; i < file->n_parts; i++)
+        if (file->parts[i].map.size_bytes)
+            glm_vmem_residency(file->parts[i].map.base, file->parts[i].map.size_bytes, resident,
+                               large);
 }
 
 glm_status glm_tensor_file_read_side(const glm_tensor_file *file, const char *name, size_t size_max,

@@ -70,6 +70,9 @@ uint64_t glm_tensor_file_part_bytes(const glm_tensor_file *file, uint32_t part);
 /** True once a page of the mapping could not be read (truncated file, I/O error): what was computed since is worthless. */
 bool glm_tensor_file_is_bad(const glm_tensor_file *file);
 
+/** Bytes of all parts that are in this process's memory, and of those in large pages (core/vmem.h); both 0 when unknown. */
+void glm_tensor_file_residency(const glm_tensor_file *file, uint64_t *resident, uint64_t *large);
+
 /**
  * Read one of the package's small files ("config.json", "tokenizer.json", ...) whole, beneath the folder. *out is
  * allocated with malloc and terminated with a NUL that *size does not count. GLM_ENOENT when it is not there, or for a
