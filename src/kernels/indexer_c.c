@@ -52,14 +52,15 @@ void glm_index_query_q8_c(float *q, float *w, uint32_t n_heads, uint32_t d_head)
 {
     const size_t stride = glm_kv_scales_at(d_head);
     char *bytes = (char *)q, *sums = bytes + n_heads * stride;
-    for (uint32_t h = 0; h < n_heads;
-         h++) { /* what is written lies behind what is still to be read */
+    /* What is written lies behind what is still to be read. */
+    for (uint32_t h = 0; h < n_heads; h++) {
         float inverse, scale = glm_q8_scale(q + (size_t)h * d_head, d_head, &inverse);
         for (size_t i = 0; i < stride; i++) {
             float x;
             memcpy(&x, (char *)q + ((size_t)h * d_head + (i < d_head ? i : 0)) * sizeof x,
                    sizeof x);
-            bytes[h * stride + i] = i < d_head && inverse != 0 ? glm_q8_value(x, inverse) : 0;
+            bytes[h * stride + i] =
+                (char)(i < d_head && inverse != 0 ? glm_q8_value(x, inverse) : 0);
         }
         w[h] *= scale;
     }
