@@ -97,3 +97,48 @@ void glm_attn_sum_c(float *out, const float *p, size_t p_stride, const float *no
             out[(size_t)h * n_value + j] *= factor;
     }
 }
+
+/* Adds the rows s0..s0+n-1 of block b of one head to acc, [GLM_KV_BLOCK]. */
+static void add_rows_q8(float *acc, const float *p, const glm_attn_rows *rows, uint32_t b,
+                        uint32_t s0, uint32_t n)
+{
+    float max = 0, poison = 0;
+    for (uint32_t s = s0; s < s0 + n; s++) {
+        float t = p[s] * glm_q8_row_scale(rows->row[s], rows->n_row, b);
+        max = t > max ? t : max;
+        poison += t * 0;
+    }
+    if (max < GLM_KV_TINY && poison == 0)
+        return;
+    const float step = poison != 0 ? NAN : max / GLM_ATTN_SUM_ONE, inverse = GLM_ATTN_SUM_ONE / max;
+    for (uint32_t j = b * GLM_KV_BLOCK; j < rows->n_value && j < (b + 1) * GLM_KV_BLOCK; j++) {
+        int32_t high = 0, low = 0;
+        for (uint32_t s = s0; poison == 0 && s < s0 + n; s++) {
+            float t = p[s] * glm_q8_row_scale(rows->row[s], rows->n_row, b);
+            int32_t weight = (int32_t)lrintf(t * inverse),
+                    value = ((const int8_t *)rows->row[s])[j];
+            high += weight / 128 * value;
+            low += weight % 128 * value;
+        }
+        float *a = &acc[j - b * GLM_KV_BLOCK];
+        *a = fmaf(fmaf((float)high, 128, (float)low), step, *a);
+    }
+}
+
+void glm_attn_sum_q8_c(float *out, const float *p, size_t p_stride, const float *norm,
+                       uint32_t n_heads, const glm_attn_rows *rows, float *scratch)
+{
+    (void)scratch;
+    for (uint32_t h = 0; h < n_heads; h++)
+        for (uint32_t b = 0; b * GLM_KV_BLOCK < rows->n_value; b++) {
+            float acc[GLM_KV_BLOCK] = {0};
+            for (uint32_t s = 0; s < rows->n_sel; s += GLM_ATTN_SUM_ROWS) {
+                uint32_t left = rows->n_sel - s;
+                add_rows_q8(acc, p + h * p_stride, rows, b, s,
+                            left < GLM_ATTN_SUM_ROWS ? left : GLM_ATTN_SUM_ROWS);
+            }
+            for (uint32_t j = b * GLM_KV_BLOCK; j < rows->n_value && j < (b + 1) * GLM_KV_BLOCK;
+                 j++)
+                out[(size_t)h * rows->n_value + j] = acc[j - b * GLM_KV_BLOCK] * (1 / norm[h]);
+        }
+}

@@ -46,6 +46,7 @@ typedef struct glm_kernels {
     glm_attn_scores_q8_fn *attn_scores_q8;
     glm_softmax_fn *softmax;
     glm_attn_sum_fn *attn_sum;
+    glm_attn_sum_q8_fn *attn_sum_q8;
     glm_index_scores_fn *index_scores;
     glm_hadamard_fn *hadamard;
     glm_index_key_q8_fn *index_key_q8;

@@ -11,6 +11,7 @@
 // clang-format off
 #define GLM_DOT8_SLOTS(X) \
     X(attn_scores_q8) \
+    X(attn_sum_q8) \
     X(index_scores_q8)
 #define GLM_QMATMUL_SLOTS(X) \
     X(qmatmul) \

@@ -110,7 +110,7 @@ static void run_attn_scores_q8(state *s)
 
 static void run_attn_sum_q8(state *s)
 {
-    s->k->attn_sum(s->out, s->x, N_SEL, s->x, N_HEADS, &s->rows_q8, s->scratch);
+    s->k->attn_sum_q8(s->out, s->x, N_SEL, s->x, N_HEADS, &s->rows_q8, s->scratch);
 }
 
 static void run_softmax(state *s)
@@ -204,6 +204,12 @@ static void bench_matrices(state *s, const char *only)
     }
 }
 
+static size_t scratch_floats(void)
+{
+    size_t matmul = glm_matmul_scratch_floats(N_COLS), attention = glm_attn_scratch_floats(N_ROW);
+    return glm_align_size(matmul > attention ? matmul : attention, 16);
+}
+
 void chk_bench(glm_isa isa, const char *only)
 {
     glm_kernels k;
@@ -212,7 +218,7 @@ void chk_bench(glm_isa isa, const char *only)
     state s = {.k = &k,
                .x = aligned_alloc(64, n * sizeof(float)),
                .out = aligned_alloc(64, n * sizeof(float)),
-               .scratch = aligned_alloc(64, glm_matmul_scratch_floats(N_COLS) * sizeof(float)),
+               .scratch = aligned_alloc(64, scratch_floats() * sizeof(float)),
                .data = aligned_alloc(64, (size_t)N_ROWS * N_COLS * sizeof(float))};
     if (s.x && s.out && s.scratch && s.data) {
         for (size_t i = 0; i < n; i++)
@@ -235,7 +241,7 @@ void chk_bench(glm_isa isa, const char *only)
             2.0 * N_HEADS * N_ROW * N_SEL, 0);
         one(&s, only, "attention", "attn_scores_q8", "64 heads x 576 x 512 q8", run_attn_scores_q8,
             2.0 * N_HEADS * N_ROW * N_SEL, 0);
-        one(&s, only, "attention", "attn_sum", "64 heads x 512 x 512 q8", run_attn_sum_q8,
+        one(&s, only, "attention", "attn_sum_q8", "64 heads x 512 x 512 q8", run_attn_sum_q8,
             2.0 * N_HEADS * N_VALUE * N_SEL, 0);
         one(&s, only, "attention", "softmax", "6144", run_softmax, 0, N_COLS * 8);
         one(&s, only, "attention", "attn_sum", "64 heads x 512 x 512 f16", run_attn_sum,

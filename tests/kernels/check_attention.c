@@ -187,8 +187,12 @@ static void attn_scores_q8(chk_ctx *ctx, unsigned kind)
 
 static void attn_sum(chk_ctx *ctx, glm_kv_store type, unsigned kind)
 {
+    const bool is_q8 = type == GLM_KV_STORE_Q8;
+    glm_attn_sum_fn *reference = is_q8 ? ctx->ref->attn_sum_q8 : ctx->ref->attn_sum;
     uint32_t n_heads = CHK_PICK(ctx, 1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 20, 64);
     uint32_t n_sel = CHK_PICK(ctx, 1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, 140);
+    if (is_q8 && kind % 40 == 7) /* more than share a scale */
+        n_sel = GLM_ATTN_SUM_ROWS + 1 + chk_below(ctx, 40);
     uint32_t n_value = CHK_PICK(ctx, 1, 8, 15, 16, 17, 24, 40, 63, 64, 65, 80, 128, 144, 512);
     uint32_t n_row = n_value + CHK_PICK(ctx, 0, 1, 8, 16, 64);
     cache c = make_cache(ctx, type, n_sel, n_row, n_value, kind);
@@ -198,24 +202,34 @@ static void attn_sum(chk_ctx *ctx, glm_kv_store type, unsigned kind)
           *scratch = chk_scratch(scratch_floats(n_row));
     describe(ctx, &c.rows, n_heads, 0, n_sel, kind);
     chk_fill(ctx, p, p_stride * (n_heads - 1) + n_sel, kind / 2);
+    for (size_t i = 0; is_q8 && i < p_stride * (n_heads - 1) + n_sel; i++)
+        p[i] = fabsf(p[i]);
     for (uint32_t h = 0; h < n_heads; h++)
         norm[h] = 1.5F + chk_unit(ctx);
     chk_poison(got, n_out);
-    ctx->ref->attn_sum(want, p, p_stride, norm, n_heads, &c.rows, scratch);
+    reference(want, p, p_stride, norm, n_heads, &c.rows, scratch);
     for (uint32_t i = 0; i < n_out && ctx->is_reference; i++) {
         uint32_t h = i / n_value, j = i % n_value;
-        double sum = 0, sum_of_abs = 0;
+        double sum = 0, sum_of_abs = 0, largest = 0;
         for (uint32_t s = 0; s < n_sel; s++) {
             double product = (double)p[h * p_stride + s] * (double)c.values[(size_t)s * n_row + j];
             sum += product;
             sum_of_abs += fabs(product);
+            if (is_q8) /* what half a unit of the largest weight's scale does to a value */
+                largest = fmax(
+                    largest, (double)p[h * p_stride + s] *
+                                 (double)glm_q8_row_scale(c.rows.row[s], n_row, j / GLM_KV_BLOCK));
         }
+        if (is_q8 && !isfinite(sum_of_abs + largest))
+            continue;
         if (sum_of_abs < 0x1p127)
             chk_near(ctx, want[i], sum / (double)norm[h],
-                     (n_sel + 3) * (0x1p-24 * sum_of_abs + 0x1p-149) / (double)norm[h] + 0x1p-149,
+                     (n_sel + 3) * (0x1p-24 * sum_of_abs + 0x1p-149) / (double)norm[h] + 0x1p-149 +
+                         (is_q8 ? n_sel * (largest / GLM_ATTN_SUM_ONE * 0.51 * 127 + 0x1p-93) : 0),
                      i);
     }
-    ctx->k->attn_sum(got, p, p_stride, norm, n_heads, &c.rows, scratch);
+    (is_q8 ? ctx->k->attn_sum_q8 : ctx->k->attn_sum)(got, p, p_stride, norm, n_heads, &c.rows,
+                                                     scratch);
     chk_equal(ctx, got, want, n_out);
     chk_release(ctx);
 }
@@ -234,8 +248,14 @@ void chk_attn_scores_q8(chk_ctx *ctx)
 
 void chk_attn_sum(chk_ctx *ctx)
 {
-    for (unsigned kind = 0; kind < 400; kind++)
-        attn_sum(ctx, (glm_kv_store)(kind % N_STORES), kind / N_STORES);
+    for (unsigned kind = 0; kind < 300; kind++)
+        attn_sum(ctx, (glm_kv_store)(kind % N_FLOAT_STORES), kind / N_FLOAT_STORES);
+}
+
+void chk_attn_sum_q8(chk_ctx *ctx)
+{
+    for (unsigned kind = 0; kind < 200; kind++)
+        attn_sum(ctx, GLM_KV_STORE_Q8, kind);
 }
 
 static void index_scores(chk_ctx *ctx, glm_kv_store type, unsigned kind)

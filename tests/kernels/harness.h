@@ -32,6 +32,7 @@ chk_fn chk_act_quantize, chk_qmatmul;
 chk_fn chk_rmsnorm, chk_layernorm, chk_rope;
 chk_fn chk_silu_mul, chk_sigmoid, chk_add, chk_axpy;
 chk_fn chk_kv_encode, chk_attn_scores, chk_attn_scores_q8, chk_softmax, chk_attn_sum;
+chk_fn chk_attn_sum_q8;
 chk_fn chk_index_scores, chk_hadamard, chk_index_key_q8, chk_index_query_q8, chk_index_scores_q8;
 chk_fn chk_topk;
 

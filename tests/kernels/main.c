@@ -23,6 +23,7 @@ static const struct slot {
     SLOT(elementwise, axpy),
     SLOT(attention, kv_encode), SLOT(attention, attn_scores), SLOT(attention, attn_scores_q8),
     SLOT(attention, softmax), SLOT(attention, attn_sum),
+    SLOT(attention, attn_sum_q8),
     SLOT(indexer, index_scores), SLOT(indexer, hadamard), SLOT(indexer, index_key_q8),
     SLOT(indexer, index_query_q8), SLOT(indexer, index_scores_q8), SLOT(indexer, topk),
 };

@@ -49,8 +49,10 @@ static void attention_chunk(void *ctx, uint32_t worker, uint32_t chunk)
     float norm[GLM_ATTN_HEADS_MAX];
     for (uint32_t h = 0; h < n_heads; h++)
         norm[h] = job->cpu->k.softmax(w->scores + h * stride, n_sel);
-    job->cpu->k.attn_sum(glm_cpu_floats(op->out) + head * op->n_value, w->scores, stride, norm,
-                         n_heads, &rows, w->tile);
+    glm_attn_sum_fn *sum =
+        op->type == GLM_KV_STORE_Q8 ? job->cpu->k.attn_sum_q8 : job->cpu->k.attn_sum;
+    sum(glm_cpu_floats(op->out) + head * op->n_value, w->scores, stride, norm, n_heads, &rows,
+        w->tile);
 }
 
 void glm_cpu_attention(glm_backend *backend, const glm_op_attention *op)

@@ -5,7 +5,7 @@
 
 #include "kernels/arm/vec_neon.h"
 
-enum { DOT8_HEADS = 4, DOT8_VECS = 4, DOT8_BIAS = 0 };
+enum { DOT8_HEADS = 4, DOT8_VECS = 4, DOT8_BIAS = 0, SUM_HEADS = 2 };
 
 typedef int8x16_t vq;
 
@@ -20,6 +20,48 @@ static inline vi vi_dot4(vi acc, vq rows, uint32_t four)
     int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(rows), vget_low_s8(query)));
     int32x4_t high = vpaddlq_s16(vmull_high_s8(rows, query));
     return vaddq_u32(acc, vreinterpretq_u32_s32(vpaddq_s32(low, high)));
+}
+
+static inline vi vi_dot4_weights(vi acc, vi values, uint32_t four)
+{
+    return vi_dot4(acc, vreinterpretq_s8_u32(values), four);
+}
+
+static inline vi vi_load(const void *p)
+{
+    return vreinterpretq_u32_u8(vld1q_u8(p));
+}
+
+/* To the nearest even integer. */
+static inline vi vi_from_float(vf a)
+{
+    return vreinterpretq_u32_s32(vcvtnq_s32_f32(a));
+}
+
+static inline vi vi_shift7(vi a)
+{
+    return vshrq_n_u32(a, 7);
+}
+
+static inline vi vi_and(vi a, vi b)
+{
+    return vandq_u32(a, b);
+}
+
+/* The lowest byte of each lane. */
+static inline void vi_store_bytes(void *p, vi a)
+{
+    uint16x4_t half = vmovn_u32(a);
+    uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
+    memcpy(p, &bytes, sizeof bytes);
+}
+
+/* Byte i of a, b, c, d side by side, for 16 i. */
+static inline void byte_interleave4(void *out, const void *a, const void *b, const void *c,
+                                    const void *d)
+{
+    uint8x16x4_t rows = {{vld1q_u8(a), vld1q_u8(b), vld1q_u8(c), vld1q_u8(d)}};
+    vst4q_u8(out, rows);
 }
 
 static inline vf vf_from_int(vi a)

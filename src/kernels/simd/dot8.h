@@ -7,7 +7,12 @@
  *     DOT8_BIAS                    what vi_dot4 adds to every byte of the rows
  *     vq, vq_load                  VL times four signed bytes of rows
  *     vi_dot4(acc, rows, four)     acc + the products of four bytes, lane by lane; exact
- *     vf_from_int                  VL integers to float32
+ *     vi_dot4_weights(acc, v, four)  acc + the products of four weights of 7 bits and VL times four signed bytes
+ *     vi_load, vi_and, vi_shift7   integers; the last to the right
+ *     vf_from_int, vi_from_float   VL integers to float32 and back, to the nearest even
+ *     vi_store_bytes               the lowest byte of each lane
+ *     byte_interleave4             16 bytes of four rows to 16 words of a byte of each
+ *     SUM_HEADS                    heads of the register tile of attn_sum_q8
  *     dword_transpose4             4 x 4 words of 4 bytes
  */
 #include "kernels/kv_row.h"
@@ -180,6 +185,174 @@ void KERNEL(attn_scores_q8)(float *z, size_t z_stride, const void *q, size_t q_s
                 score_tile(z + h * z_stride + s + r, z_stride, (const char *)q + h * q_stride_bytes,
                            q_stride_bytes, h, n_heads - h < DOT8_HEADS ? n_heads - h : DOT8_HEADS,
                            rows->n_row, &p, r, n_rows - r, scale);
+    }
+}
+
+enum { SUM_VECS = 2, SUM_COLS = SUM_VECS * VL };
+
+/* One block's share of an attn_sum_q8, for up to GLM_ATTN_SUM_ROWS rows. */
+typedef struct sum_block {
+    char *columns;    /* [n4, GLM_KV_BLOCK] words of four rows */
+    float *row_scale; /* [n16] zeros behind n */
+    float *t;         /* [n16] */
+    char *weights;    /* [SUM_HEADS, 2, GLM_ATTN_SUM_ROWS] high and low bytes */
+    uint32_t n, n4;   /* rows, and fours of them */
+} sum_block;
+
+static void fill_columns(sum_block *b, const glm_attn_rows *rows, uint32_t block, uint32_t s0,
+                         uint32_t n)
+{
+    const uint32_t c0 = block * GLM_KV_BLOCK, left = rows->n_row - c0;
+    const uint32_t width = left < GLM_KV_BLOCK ? left : GLM_KV_BLOCK;
+    enum { AHEAD = 16 };
+    b->n = n;
+    b->n4 = (n + 3) / 4;
+    for (uint32_t i = 0; i < b->n4; i++) {
+        const char *row[4];
+        for (uint32_t j = 0; j < 4; j++) {
+            uint32_t s = s0 + (4 * i + j < n ? 4 * i + j : n - 1);
+            row[j] = rows->row[s];
+            b->row_scale[4 * i + j] =
+                4 * i + j < n ? glm_q8_row_scale(row[j], rows->n_row, block) : 0;
+            row[j] += c0;
+            if (s + AHEAD < rows->n_sel) {
+                ask_for(rows->row[s + AHEAD], c0);
+                ask_for(rows->row[s + AHEAD], c0 + 64);
+            }
+        }
+        char *out = b->columns + (size_t)i * GLM_KV_BLOCK * 4;
+        uint32_t c = 0;
+        for (; c + 16 <= width; c += 16)
+            byte_interleave4(out + c * 4, row[0] + c, row[1] + c, row[2] + c, row[3] + c);
+        for (; c < width; c++)
+            for (uint32_t j = 0; j < 4; j++)
+                out[c * 4 + j] = row[j][c];
+    }
+    for (uint32_t i = b->n4 * 4; i % 16 != 0; i++)
+        b->row_scale[i] = 0;
+}
+
+/* Weights of one head in two bytes; the step between two of them: 0 where there is nothing to add. */
+static float make_weights(const sum_block *b, char *high, char *low, const float *p)
+{
+    float max = 0, poison = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        b->t[i] = p[i] * b->row_scale[i];
+    for (uint32_t i = b->n; i % 16 != 0; i++)
+        b->t[i] = 0;
+    vf most = vf_zero(), bad = vf_zero();
+    for (uint32_t i = 0; i < b->n; i += VL) {
+        vf t = vf_load(b->t + i);
+        most = vf_greater(t, most);
+        bad = vf_fma(t, vf_zero(), bad);
+    }
+    float lanes[2][VL];
+    vf_store(lanes[0], most);
+    vf_store(lanes[1], bad);
+    for (int i = 0; i < VL; i++) {
+        max = lanes[0][i] > max ? lanes[0][i] : max;
+        poison += lanes[1][i];
+    }
+    const bool is_bad = poison != 0, is_nothing = is_bad || max < GLM_KV_TINY;
+    const vf inverse = vf_set1(is_nothing ? 0 : GLM_ATTN_SUM_ONE / max);
+    for (uint32_t i = 0; i < b->n; i += VL) {
+        vi weight = is_nothing ? vi_set1(0) : vi_from_float(vf_mul(vf_load(b->t + i), inverse));
+        vi_store_bytes(high + i, vi_shift7(weight));
+        vi_store_bytes(low + i, vi_and(weight, vi_set1(127)));
+    }
+    return is_bad ? NAN : is_nothing ? 0 : max / GLM_ATTN_SUM_ONE;
+}
+
+/* Sums over all rows of n_heads heads and SUM_COLS columns: [head][high, low][vector]. */
+INLINE void sum_columns(int n_heads, vi sum[SUM_HEADS][2][SUM_VECS], const sum_block *b, uint32_t c)
+{
+    vi acc[SUM_HEADS][2][SUM_VECS];
+#pragma GCC unroll 4
+    for (int h = 0; h < n_heads; h++)
+#pragma GCC unroll 4
+        for (int v = 0; v < 2 * SUM_VECS; v++)
+            acc[h][v / SUM_VECS][v % SUM_VECS] = vi_set1(0);
+    for (uint32_t i = 0; i < b->n4; i++) {
+        vi values[SUM_VECS];
+#pragma GCC unroll 4
+        for (int v = 0; v < SUM_VECS; v++)
+            values[v] =
+                vi_load(b->columns + ((size_t)i * GLM_KV_BLOCK + c + (uint32_t)(v * VL)) * 4);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_heads; h++)
+#pragma GCC unroll 2
+            for (int part = 0; part < 2; part++) {
+                uint32_t four =
+                    load_word(b->weights + (size_t)(2 * h + part) * GLM_ATTN_SUM_ROWS + 4 * i);
+#pragma GCC unroll 4
+                for (int v = 0; v < SUM_VECS; v++)
+                    acc[h][part][v] = vi_dot4_weights(acc[h][part][v], values[v], four);
+            }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < n_heads; h++)
+#pragma GCC unroll 4
+        for (int v = 0; v < 2 * SUM_VECS; v++)
+            sum[h][v / SUM_VECS][v % SUM_VECS] = acc[h][v / SUM_VECS][v % SUM_VECS];
+}
+
+/* Adds the block's rows to n_heads <= SUM_HEADS rows of `out`, which begin at the block's first column. */
+static void add_heads(float *out, size_t out_stride, uint32_t width, const float *p,
+                      size_t p_stride, uint32_t n_heads, const sum_block *b)
+{
+    float step[SUM_HEADS];
+    for (uint32_t h = 0; h < n_heads; h++)
+        step[h] =
+            make_weights(b, b->weights + (size_t)2 * h * GLM_ATTN_SUM_ROWS,
+                         b->weights + (size_t)(2 * h + 1) * GLM_ATTN_SUM_ROWS, p + h * p_stride);
+    for (uint32_t c = 0; c < width; c += SUM_COLS) {
+        vi sum[SUM_HEADS][2][SUM_VECS];
+        if (n_heads == SUM_HEADS)
+            sum_columns(SUM_HEADS, sum, b, c);
+        else
+            for (uint32_t h = 0; h < n_heads; h++) {
+                sum_block one = *b;
+                one.weights += (size_t)2 * h * GLM_ATTN_SUM_ROWS;
+                sum_columns(1, sum + h, &one, c);
+            }
+        const uint32_t n = width - c < SUM_COLS ? width - c : SUM_COLS;
+        for (uint32_t h = 0; h < n_heads; h++) {
+            float acc[SUM_COLS] = {0}, *at = out + h * out_stride + c;
+            if (step[h] == 0)
+                continue;
+            memcpy(acc, at, n * sizeof *acc);
+            for (int v = 0; v < SUM_VECS; v++) {
+                vf both =
+                    vf_fma(vf_from_int(sum[h][0][v]), vf_set1(128), vf_from_int(sum[h][1][v]));
+                vf_store(acc + v * VL, vf_fma(both, vf_set1(step[h]), vf_load(acc + v * VL)));
+            }
+            memcpy(at, acc, n * sizeof *acc);
+        }
+    }
+}
+
+void KERNEL(attn_sum_q8)(float *out, const float *p, size_t p_stride, const float *norm,
+                         uint32_t n_heads, const glm_attn_rows *rows, float *scratch)
+{
+    const uint32_t n_value = rows->n_value;
+    sum_block b = {.columns = (char *)scratch};
+    b.weights = b.columns + (size_t)GLM_ATTN_SUM_ROWS * GLM_KV_BLOCK;
+    b.t = (float *)(void *)(b.weights + (size_t)GLM_ATTN_SUM_ROWS * 2 * SUM_HEADS);
+    b.row_scale = b.t + GLM_ATTN_SUM_ROWS;
+    memset(out, 0, (size_t)n_heads * n_value * sizeof *out);
+    for (uint32_t s = 0; s < rows->n_sel; s += GLM_ATTN_SUM_ROWS)
+        for (uint32_t c = 0; c < n_value; c += GLM_KV_BLOCK) {
+            uint32_t n = rows->n_sel - s < GLM_ATTN_SUM_ROWS ? rows->n_sel - s : GLM_ATTN_SUM_ROWS;
+            uint32_t width = n_value - c < GLM_KV_BLOCK ? n_value - c : GLM_KV_BLOCK;
+            fill_columns(&b, rows, c / GLM_KV_BLOCK, s, n);
+            for (uint32_t h = 0; h < n_heads; h += SUM_HEADS)
+                add_heads(out + (size_t)h * n_value + c, n_value, width, p + h * p_stride + s,
+                          p_stride, n_heads - h < SUM_HEADS ? n_heads - h : SUM_HEADS, &b);
+        }
+    for (uint32_t h = 0; h < n_heads; h++) {
+        float factor = 1 / norm[h], *row = out + (size_t)h * n_value;
+        for (uint32_t j = 0; j < n_value; j++)
+            row[j] *= factor;
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include "kernels/x86/vec_avx2.h"
 
-enum { DOT8_HEADS = 4, DOT8_VECS = 2, DOT8_BIAS = 0 };
+enum { DOT8_HEADS = 4, DOT8_VECS = 2, SUM_HEADS = 2, DOT8_BIAS = 0 };
 
 /* The byte product takes one factor without sign: the magnitude of the rows, whose sign goes to the query. Two products
  * are at most 2 * 127 * 127 and fit 16 bits. */
@@ -24,6 +24,59 @@ static inline vi vi_dot4(vi acc, vq rows, uint32_t four)
     __m256i query = _mm256_sign_epi8(_mm256_set1_epi32((int32_t)four), rows.rows);
     __m256i pairs = _mm256_maddubs_epi16(rows.magnitude, query);
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+static inline vi vi_dot4_weights(vi acc, vi values, uint32_t four)
+{
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32((int32_t)four), values);
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+static inline vi vi_load(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+
+/* To the nearest even integer. */
+static inline vi vi_from_float(vf a)
+{
+    return _mm256_cvtps_epi32(a);
+}
+
+static inline vi vi_shift7(vi a)
+{
+    return _mm256_srli_epi32(a, 7);
+}
+
+static inline vi vi_and(vi a, vi b)
+{
+    return _mm256_and_si256(a, b);
+}
+
+/* The lowest byte of each lane. */
+static inline void vi_store_bytes(void *p, vi a)
+{
+    const __m256i low =
+        _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12,
+                         -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    __m256i bytes = _mm256_shuffle_epi8(a, low);
+    _mm_storel_epi64(
+        p, _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
+}
+
+/* Byte i of a, b, c, d side by side, for 16 i. */
+static inline void byte_interleave4(void *out, const void *a, const void *b, const void *c,
+                                    const void *d)
+{
+    __m128i r0 = _mm_loadu_si128(a), r1 = _mm_loadu_si128(b), r2 = _mm_loadu_si128(c),
+            r3 = _mm_loadu_si128(d);
+    __m128i ab0 = _mm_unpacklo_epi8(r0, r1), ab1 = _mm_unpackhi_epi8(r0, r1);
+    __m128i cd0 = _mm_unpacklo_epi8(r2, r3), cd1 = _mm_unpackhi_epi8(r2, r3);
+    __m128i *to = out;
+    _mm_storeu_si128(to, _mm_unpacklo_epi16(ab0, cd0));
+    _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(ab0, cd0));
+    _mm_storeu_si128(to + 2, _mm_unpacklo_epi16(ab1, cd1));
+    _mm_storeu_si128(to + 3, _mm_unpackhi_epi16(ab1, cd1));
 }
 
 static inline vf vf_from_int(vi a)

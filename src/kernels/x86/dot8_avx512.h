@@ -8,7 +8,7 @@
 
 #include "kernels/x86/vec_avx512.h"
 
-enum { DOT8_HEADS = 8, DOT8_VECS = 2 };
+enum { DOT8_HEADS = 8, DOT8_VECS = 2, SUM_HEADS = 4 };
 
 #ifdef __AVX512VNNI__
 
@@ -24,6 +24,11 @@ static inline vq vq_load(const void *p)
 static inline vi vi_dot4(vi acc, vq rows, uint32_t four)
 {
     return _mm512_dpbusd_epi32(acc, rows, _mm512_set1_epi32((int32_t)four));
+}
+
+static inline vi vi_dot4_weights(vi acc, vi values, uint32_t four)
+{
+    return _mm512_dpbusd_epi32(acc, _mm512_set1_epi32((int32_t)four), values);
 }
 
 #else
@@ -49,7 +54,55 @@ static inline vi vi_dot4(vi acc, vq rows, uint32_t four)
     return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
+static inline vi vi_dot4_weights(vi acc, vi values, uint32_t four)
+{
+    __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi32((int32_t)four), values);
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
 #endif
+
+static inline vi vi_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+/* To the nearest even integer. */
+static inline vi vi_from_float(vf a)
+{
+    return _mm512_cvtps_epi32(a);
+}
+
+static inline vi vi_shift7(vi a)
+{
+    return _mm512_srli_epi32(a, 7);
+}
+
+static inline vi vi_and(vi a, vi b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+/* The lowest byte of each lane. */
+static inline void vi_store_bytes(void *p, vi a)
+{
+    _mm_storeu_si128(p, _mm512_cvtepi32_epi8(a));
+}
+
+/* Byte i of a, b, c, d side by side, for 16 i. */
+static inline void byte_interleave4(void *out, const void *a, const void *b, const void *c,
+                                    const void *d)
+{
+    __m128i r0 = _mm_loadu_si128(a), r1 = _mm_loadu_si128(b), r2 = _mm_loadu_si128(c),
+            r3 = _mm_loadu_si128(d);
+    __m128i ab0 = _mm_unpacklo_epi8(r0, r1), ab1 = _mm_unpackhi_epi8(r0, r1);
+    __m128i cd0 = _mm_unpacklo_epi8(r2, r3), cd1 = _mm_unpackhi_epi8(r2, r3);
+    __m128i *to = out;
+    _mm_storeu_si128(to, _mm_unpacklo_epi16(ab0, cd0));
+    _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(ab0, cd0));
+    _mm_storeu_si128(to + 2, _mm_unpacklo_epi16(ab1, cd1));
+    _mm_storeu_si128(to + 3, _mm_unpackhi_epi16(ab1, cd1));
+}
 
 static inline vf vf_from_int(vi a)
 {
