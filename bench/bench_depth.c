@@ -284,6 +284,8 @@ static void measure(bench *b, uint32_t depth)
     to_selection = (double)b->to_selection_ns * 1e-6 / b->n_tokens;
     rewind_to(b, depth);
     if (b->n_prompt) {
+        step(b, b->ids, b->n_prompt);
+        rewind_to(b, depth);
         uint64_t begin = now_ns(b);
         step(b, b->ids, b->n_prompt);
         prompt = b->n_prompt / ((double)(now_ns(b) - begin) * 1e-9);
