@@ -9,6 +9,7 @@
  * the bound of that excess: attention's floating point operations over the FMA peak, the indexer's over the 8-bit peak, both
  * measured in this run. "to_selection_ms" is the time from a layer's begin to its selection, indexer and two small products.
  * Of one thread all times are processor times; of several, the clock's.
+ * "rss_anon_mib" is the process's anonymous memory, "cache_mib" the cache's share of it.
  * With --prompt N also tokens a second of a prompt of N tokens at that depth.
  */
 #include <stdio.h>
@@ -259,6 +260,20 @@ static double bound_ms(const bench *b, uint32_t depth)
     return b->fma_peak > 0 ? 1e3 * (attention / b->fma_peak + indexer / b->int8_peak) : 0;
 }
 
+/* Anonymous memory of this process in MiB; 0 when it cannot be read. */
+static double rss_anon_mib(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "RssAnon:", 8) == 0)
+            kib = strtod(line + 8, NULL);
+    if (file)
+        fclose(file);
+    return kib / 1024;
+}
+
 static void measure(bench *b, uint32_t depth)
 {
     double ms[TOKENS_MAX], to_selection = 0, prompt = 0;
@@ -299,12 +314,13 @@ static void measure(bench *b, uint32_t depth)
            "s\","
            "\"depth\":%u,\"ms\":{\"median\":%.3f,\"min\":%.3f,\"max\":%.3f},\"tok_s\":%.2f,"
            "\"extra_ms\":%.3f,\"bound_ms\":%.3f,\"extra_over_bound\":%.2f,\"to_selection_ms\":%.3f,"
-           "\"fma_gops\":%.0f,\"int8_gops\":%.0f",
+           "\"fma_gops\":%.0f,\"int8_gops\":%.0f,\"rss_anon_mib\":%.1f,\"cache_mib\":%.1f",
            b->engine->info.isa, b->engine->info.n_threads, types[b->engine->info.kv_type],
            types[b->engine->info.index_type], depth, middle, ms[0], ms[b->n_tokens - 1],
            1e3 / middle, middle - b->first_ms, bound_ms(b, depth),
            bound_ms(b, depth) > 0 ? (middle - b->first_ms) / bound_ms(b, depth) : 0, to_selection,
-           b->fma_peak * 1e-9, b->int8_peak * 1e-9);
+           b->fma_peak * 1e-9, b->int8_peak * 1e-9, rss_anon_mib(),
+           (double)b->engine->info.kv_bytes / 1048576 * depth / b->engine->info.n_ctx);
     if (b->n_prompt)
         printf(",\"prompt\":%u,\"prompt_tok_s\":%.2f", b->n_prompt, prompt);
     printf("}\n");
