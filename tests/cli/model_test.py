@@ -317,7 +317,7 @@ class Bench(Case):
                          [(c, n, d, b) for b in (1, 2) for d in (0, 16) for c, n in (("prompt", 8), ("gen", 4))])
         for row in rows:
             self.assertEqual(set(row), {"case", "tokens", "depth", "batch", "threads", "runs", "tok_s", "bytes_per_token",
-                                        "read_gbs", "share_of_read_limit"})
+                                        "read_gbs", "share_of_read_limit", "large_page_share"})
             self.assertEqual((row["threads"], row["runs"]), (1, 2))
             self.assertLessEqual(row["tok_s"]["min"], row["tok_s"]["median"])
             self.assertLessEqual(row["tok_s"]["median"], row["tok_s"]["max"])
