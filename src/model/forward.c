@@ -46,6 +46,7 @@ static glm_status make_buffers(glm_forward *f, const glm_config *c, uint32_t n_t
                                size_t *bytes, glm_error *err)
 {
     const size_t n_row = (size_t)c->kv_rank + c->d_rope, heads = c->n_heads;
+    const size_t n_attend = n_tok < GLM_ATTENTION_ROWS ? n_tok : GLM_ATTENTION_ROWS;
     const struct {
         size_t offset; /* of the field in glm_forward */
         size_t n;      /* floats */
@@ -54,8 +55,8 @@ static glm_status make_buffers(glm_forward *f, const glm_config *c, uint32_t n_t
         {offsetof(glm_forward, q_a), (size_t)n_tok * c->q_rank},
         {offsetof(glm_forward, kv), n_tok * n_row},
         {offsetof(glm_forward, q), n_tok * heads * (c->d_nope + c->d_rope)},
-        {offsetof(glm_forward, q_cat), n_tok * heads * n_row},
-        {offsetof(glm_forward, o), n_tok * heads * c->kv_rank},
+        {offsetof(glm_forward, q_cat), n_attend * heads * n_row},
+        {offsetof(glm_forward, o), n_attend * heads * c->kv_rank},
         {offsetof(glm_forward, att), n_tok * heads * c->d_v},
         {offsetof(glm_forward, y), (size_t)n_tok * c->d_model},
         {offsetof(glm_forward, index_q), (size_t)n_tok * c->index_n_heads * c->index_d_head},

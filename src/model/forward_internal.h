@@ -5,6 +5,9 @@
 
 #include "model/forward.h"
 
+/* Rows whose absorbed queries and weighted latents, the widest activations, are held at once. */
+#define GLM_ATTENTION_ROWS 128u
+
 struct glm_block {
     glm_forward *f;
     uint32_t n_tok_max;
@@ -29,8 +32,8 @@ struct glm_forward {
     glm_buf q_a;   /* [q_rank] */
     glm_buf kv;    /* [kv_rank + d_rope] */
     glm_buf q;     /* [n_heads, d_nope + d_rope] */
-    glm_buf q_cat; /* [n_heads, kv_rank + d_rope] absorbed query */
-    glm_buf o;     /* [n_heads, kv_rank] weighted latents */
+    glm_buf q_cat; /* [n_heads, kv_rank + d_rope] absorbed query; GLM_ATTENTION_ROWS rows */
+    glm_buf o;     /* [n_heads, kv_rank] weighted latents; GLM_ATTENTION_ROWS rows */
     glm_buf att;   /* [n_heads, d_v] */
     glm_buf y;     /* [d_model] output of attention or FFN */
     glm_buf index_q, index_k, index_w;
