@@ -22,6 +22,15 @@ bool glm_quant_can_encode(uint32_t type)
     case GLM_TYPE_Q4_K:
     case GLM_TYPE_Q5_K:
     case GLM_TYPE_Q6_K:
+    case GLM_TYPE_IQ2_XXS:
+    case GLM_TYPE_IQ2_XS:
+    case GLM_TYPE_IQ2_S:
+    case GLM_TYPE_IQ3_XXS:
+    case GLM_TYPE_IQ3_S:
+    case GLM_TYPE_MXFP4:
+    case GLM_TYPE_NVFP4:
+    case GLM_TYPE_TQ1_0:
+    case GLM_TYPE_TQ2_0:
     case GLM_TYPE_IQ4_NL:
     case GLM_TYPE_IQ4_XS:
         return true;

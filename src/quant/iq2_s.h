@@ -41,4 +41,19 @@ static inline void glm_block_iq2_s_ints(glm_int_block *out, const glm_block_iq2_
     }
 }
 
+/** Write a block: d as f16 bits, 16 scales 0..15, 32 indices 0..1023, 32 sets of signs. */
+static inline void glm_block_iq2_s_pack(glm_block_iq2_s *b, uint16_t d, const uint8_t *scale,
+                                        const uint16_t *index, const uint8_t *signs)
+{
+    glm_store_u16(b->d, d);
+    memcpy(b->signs, signs, 32);
+    for (int i = 0; i < 32; i++)
+        b->qs[i] = (uint8_t)index[i];
+    for (int i = 0; i < 8; i++) {
+        const uint16_t *at = index + 4 * i;
+        b->qh[i] = (uint8_t)(at[0] >> 8 | at[1] >> 8 << 2 | at[2] >> 8 << 4 | at[3] >> 8 << 6);
+        b->scales[i] = (uint8_t)(scale[2 * i] | scale[2 * i + 1] << 4);
+    }
+}
+
 #endif

@@ -38,4 +38,15 @@ static inline void glm_block_iq2_xs_ints(glm_int_block *out, const glm_block_iq2
     }
 }
 
+/** Write a block: d as f16 bits, 16 scales 0..15, 32 indices 0..511, 32 sets of signs with an even number of them. */
+static inline void glm_block_iq2_xs_pack(glm_block_iq2_xs *b, uint16_t d, const uint8_t *scale,
+                                         const uint16_t *index, const uint8_t *signs)
+{
+    glm_store_u16(b->d, d);
+    for (int i = 0; i < 32; i++)
+        glm_store_u16(b->qs + 2 * i, index[i] | (uint32_t)(signs[i] & 127) << 9);
+    for (int i = 0; i < 8; i++)
+        b->scales[i] = (uint8_t)(scale[2 * i] | scale[2 * i + 1] << 4);
+}
+
 #endif

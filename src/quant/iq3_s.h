@@ -43,4 +43,22 @@ static inline void glm_block_iq3_s_ints(glm_int_block *out, const glm_block_iq3_
     }
 }
 
+/** Write a block: d as f16 bits, 8 scales 0..15, 64 indices 0..511, 32 sets of signs. */
+static inline void glm_block_iq3_s_pack(glm_block_iq3_s *b, uint16_t d, const uint8_t *scale,
+                                        const uint16_t *index, const uint8_t *signs)
+{
+    glm_store_u16(b->d, d);
+    memcpy(b->signs, signs, 32);
+    for (int i = 0; i < 8; i++) {
+        uint32_t high = 0;
+        for (int j = 0; j < 8; j++) {
+            b->qs[i * 8 + j] = (uint8_t)index[i * 8 + j];
+            high |= (uint32_t)(index[i * 8 + j] >> 8) << j;
+        }
+        b->qh[i] = (uint8_t)high;
+    }
+    for (int i = 0; i < 4; i++)
+        b->scales[i] = (uint8_t)(scale[2 * i] | scale[2 * i + 1] << 4);
+}
+
 #endif

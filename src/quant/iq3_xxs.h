@@ -48,4 +48,19 @@ static inline void glm_block_iq3_xxs_ints(glm_int_block *out, const glm_block_iq
     }
 }
 
+/** Write a block: d as f16 bits, 8 scales 0..15, 64 indices 0..255, 32 sets of signs with an even number of them. */
+static inline void glm_block_iq3_xxs_pack(glm_block_iq3_xxs *b, uint16_t d, const uint8_t *scale,
+                                          const uint16_t *index, const uint8_t *signs)
+{
+    glm_store_u16(b->d, d);
+    for (int i = 0; i < 64; i++)
+        b->qs[i] = (uint8_t)index[i];
+    for (int g = 0; g < 8; g++) {
+        uint32_t rest = (uint32_t)scale[g] << 28;
+        for (int i = 0; i < 4; i++)
+            rest |= (uint32_t)(signs[g * 4 + i] & 127) << (7 * i);
+        glm_store_u32(b->signs + 4 * g, rest);
+    }
+}
+
 #endif

@@ -7,10 +7,14 @@
 #ifndef GLM_QUANT_ENCODE_LANES_H
 #define GLM_QUANT_ENCODE_LANES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { GLM_LANES = 16 };
+
+/* For the inner loops, which are compiled for each kind of levels or size of vectors. */
+#define GLM_SPECIALISED static inline __attribute__((always_inline))
 
 #if defined __AVX512F__
 enum { GLM_VEC = 16 };
@@ -22,6 +26,9 @@ enum { GLM_VEC = 4 };
 
 typedef float vec_f __attribute__((vector_size(4 * GLM_VEC)));
 typedef int32_t vec_i __attribute__((vector_size(4 * GLM_VEC)));
+
+typedef float quad_f __attribute__((vector_size(16)));
+typedef int32_t quad_i __attribute__((vector_size(16)));
 
 static inline vec_f vec_load(const float *p)
 {
@@ -71,14 +78,28 @@ static inline vec_f vec_11_bits(vec_f v)
     return big - (big - v);
 }
 
-/** The lane with the least value, the first of equals; NaN loses. */
+/* The better of two quarters of the lanes, with their numbers; the first where they are alike. */
+static inline void keep_less(quad_f *v, quad_i *lane, quad_f other, quad_i other_lane)
+{
+    quad_i less = other < *v;
+    *v = (quad_f)((less & (quad_i)other) | (~less & (quad_i)*v));
+    *lane = (less & other_lane) | (~less & *lane);
+}
+
+/** The lane with the least value; NaN is never less. */
 static inline int least_lane(const float v[GLM_LANES])
 {
-    int best = 0;
-    for (int i = 1; i < GLM_LANES; i++)
-        if (v[i] < v[best])
-            best = i;
-    return best;
+    quad_f part[4];
+    quad_i lane[4] = {{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}, {12, 13, 14, 15}};
+    memcpy(part, v, sizeof part);
+    keep_less(&part[0], &lane[0], part[1], lane[1]);
+    keep_less(&part[2], &lane[2], part[3], lane[3]);
+    keep_less(&part[0], &lane[0], part[2], lane[2]);
+    keep_less(&part[0], &lane[0], __builtin_shufflevector(part[0], part[0], 2, 3, 2, 3),
+              __builtin_shufflevector(lane[0], lane[0], 2, 3, 2, 3));
+    keep_less(&part[0], &lane[0], __builtin_shufflevector(part[0], part[0], 1, 1, 1, 1),
+              __builtin_shufflevector(lane[0], lane[0], 1, 1, 1, 1));
+    return lane[0][0];
 }
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The body of every build: GLM_ENCODE_ROW names the one function it exports. */
+#include "quant/encode/lattice.h"
 #include "quant/encode/single.h"
 #include "quant/encode/super.h"
 #include "quant/encode_internal.h"
@@ -41,7 +42,19 @@ static inline void encode_bf16(glm_block_bf16 *out, const float *x, const float 
     X(Q5_K, q5_k, 256)                                                                             \
     X(Q6_K, q6_k, 256)                                                                             \
     X(IQ4_NL, iq4_nl, 32)                                                                          \
-    X(IQ4_XS, iq4_xs, 256)
+    X(IQ4_XS, iq4_xs, 256)                                                                         \
+    X(MXFP4, mxfp4, 32)                                                                            \
+    X(NVFP4, nvfp4, 64)                                                                            \
+    X(TQ1_0, tq1_0, 256)                                                                           \
+    X(TQ2_0, tq2_0, 256)
+
+/* Types whose code book is expanded once a row. */
+#define GLM_BOOK_ENCODERS(X)                                                                       \
+    X(IQ2_XXS, iq2_xxs)                                                                            \
+    X(IQ2_XS, iq2_xs)                                                                              \
+    X(IQ2_S, iq2_s)                                                                                \
+    X(IQ3_XXS, iq3_xxs)                                                                            \
+    X(IQ3_S, iq3_s)
 
 void GLM_ENCODE_ROW(void *out, uint32_t type, const float *x, const float *weights, size_t n)
 {
@@ -51,10 +64,16 @@ void GLM_ENCODE_ROW(void *out, uint32_t type, const float *x, const float *weigh
             encode_##name((glm_block_##name *)out + i, x + i * n_elems,                            \
                           weights ? weights + i * n_elems : NULL);                                 \
         break;
+#define BOOK_CASE(type, name)                                                                      \
+    case GLM_TYPE_##type:                                                                          \
+        encode_row_##name(out, x, weights, n);                                                     \
+        break;
     switch (type) {
         GLM_ENCODERS(CASE)
+        GLM_BOOK_ENCODERS(BOOK_CASE)
     default:
         break;
     }
+#undef BOOK_CASE
 #undef CASE
 }

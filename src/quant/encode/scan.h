@@ -28,7 +28,7 @@ static const float e2m1_at[N_E2M1_STEPS] = {0.5F, 1.5F, 2.5F, 3.5F, 5, 7, 10};
 static const float e2m1_by[N_E2M1_STEPS] = {1, 1, 1, 1, 2, 2, 4};
 
 /** The level nearest to t, lane by lane. */
-static inline vec_f vec_level(vec_f t, levels l)
+GLM_SPECIALISED vec_f vec_level(vec_f t, levels l)
 {
     if (l.kind == LEVELS_INTEGER)
         return vec_round(vec_clamp(t, l.low, l.high));
@@ -46,8 +46,8 @@ static inline vec_f vec_level(vec_f t, levels l)
 }
 
 /** err[i] = sum of w * (x - s[i] * level)^2. */
-static inline void scan_scales(float err[GLM_LANES], const float *x, const float *w, int n,
-                               const float s[GLM_LANES], levels l)
+GLM_SPECIALISED void scan_scales(float err[GLM_LANES], const float *x, const float *w, int n,
+                                 const float s[GLM_LANES], levels l)
 {
     for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
         vec_f scale = vec_load(s + i), inv = vec_inverse(scale), sum = vec_set(0);
@@ -109,7 +109,7 @@ static inline void fit_affine(float a[GLM_LANES], float b[GLM_LANES], const floa
 }
 
 /** The level nearest to t; the code of a level follows from code_of. */
-static inline float level(float t, levels l)
+GLM_SPECIALISED float level(float t, levels l)
 {
     if (l.kind == LEVELS_INTEGER)
         return round_even(clampf(t, l.low, l.high));
@@ -126,7 +126,7 @@ static inline float level(float t, levels l)
 }
 
 /** Stored codes of a group at scale s: level - low for integers, else the index in the table. */
-static inline void encode_levels(uint8_t *q, const float *x, int n, float s, levels l)
+GLM_SPECIALISED void encode_levels(uint8_t *q, const float *x, int n, float s, levels l)
 {
     float inv = inverse(s);
     for (int j = 0; j < n; j++) {
@@ -153,18 +153,47 @@ static inline void encode_affine(uint8_t *q, const float *x, int n, float a, flo
         q[j] = (uint8_t)(int)round_even(clampf((x[j] + b) * inv, 0, q_max));
 }
 
-/** Sums over a group encoded with scale s: *xq of w * x * level, *qq of w * level^2. */
-static inline void level_sums(float *xq, float *qq, const float *x, const float *w, int n, float s,
-                              levels l)
+/* Sums over a group's elements, 16 side by side: element j adds to lane j % 16, then halves are added to halves. */
+static inline float sum_lanes(float v[GLM_LANES])
 {
-    float inv = inverse(s), sum_xq = 0, sum_qq = 0;
-    for (int j = 0; j < n; j++) {
-        float q = level(x[j] * inv, l);
-        sum_xq += w[j] * x[j] * q;
-        sum_qq += w[j] * q * q;
+    for (int h = GLM_LANES / 2; h > 0; h /= 2)
+        for (int i = 0; i < h; i++)
+            v[i] += v[i + h];
+    return v[0];
+}
+
+/** Sums over a group (16 or 32 values) encoded with scale s: *xq of w * x * level, *qq of w * level^2. */
+GLM_SPECIALISED void level_sums(float *xq, float *qq, const float *x, const float *w, int n,
+                                float s, levels l)
+{
+    float inv = inverse(s), by_lane_xq[GLM_LANES], by_lane_qq[GLM_LANES];
+    for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
+        vec_f sum_xq = vec_set(0), sum_qq = sum_xq;
+        for (int j = i; j < n; j += GLM_LANES) {
+            vec_f v = vec_load(x + j), q = vec_level(v * inv, l), wq = vec_load(w + j) * q;
+            sum_xq += wq * v;
+            sum_qq += wq * q;
+        }
+        vec_store(by_lane_xq + i, sum_xq);
+        vec_store(by_lane_qq + i, sum_qq);
     }
-    *xq = sum_xq;
-    *qq = sum_qq;
+    *xq = sum_lanes(by_lane_xq);
+    *qq = sum_lanes(by_lane_qq);
+}
+
+/** What one scale costs. */
+GLM_SPECIALISED float scale_cost(const float *x, const float *w, int n, float s, levels l)
+{
+    float inv = inverse(s), by_lane[GLM_LANES];
+    for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
+        vec_f sum = vec_set(0);
+        for (int j = i; j < n; j += GLM_LANES) {
+            vec_f v = vec_load(x + j), diff = v - s * vec_level(v * inv, l);
+            sum += vec_load(w + j) * (diff * diff);
+        }
+        vec_store(by_lane + i, sum);
+    }
+    return sum_lanes(by_lane);
 }
 
 #endif

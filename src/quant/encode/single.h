@@ -26,8 +26,8 @@ static inline void scales_of_peak(float s[GLM_LANES], float peak, const float t[
  * The best scale of a group, real-valued: the best of 16 that put its peak at t[i], then the least-squares scale of the codes that
  * this one gives.
  */
-static inline float coarse_scale(const float *x, const float *w, int n, const float t[GLM_LANES],
-                                 levels l)
+GLM_SPECIALISED float coarse_scale(const float *x, const float *w, int n, const float t[GLM_LANES],
+                                   levels l)
 {
     float s[GLM_LANES], err[GLM_LANES], xq, qq;
     scales_of_peak(s, signed_peak(x, n), t);
@@ -54,8 +54,8 @@ static inline void round_scales(const block *b, float s[GLM_LANES])
 }
 
 /** The best f16 scale of a block: coarse_scale, then 16 neighbours of it `step` apart, as they would be stored. */
-static inline uint16_t best_f16_scale(const block *b, int n, const float t[GLM_LANES], float step,
-                                      levels l)
+GLM_SPECIALISED uint16_t best_f16_scale(const block *b, int n, const float t[GLM_LANES], float step,
+                                        levels l)
 {
     float s[GLM_LANES], err[GLM_LANES], centre = coarse_scale(b->x, b->w, n, t, l);
     for (int i = 0; i < GLM_LANES; i++)
@@ -95,8 +95,8 @@ static inline void encode_q8_0(glm_block_q8_0 *out, const float *x, const float 
 }
 
 /** d and codes of a block of 32 with one f16 scale. */
-static inline uint16_t encode_one_scale(uint8_t q[32], const float *x, const float *w,
-                                        const float t[GLM_LANES], float step, levels l)
+GLM_SPECIALISED uint16_t encode_one_scale(uint8_t q[32], const float *x, const float *w,
+                                          const float t[GLM_LANES], float step, levels l)
 {
     block b;
     block_init(&b, x, w, 32);
@@ -184,6 +184,84 @@ static inline void encode_q5_1(glm_block_q5_1 *out, const float *x, const float 
     uint16_t dm[2];
     encode_scale_and_min(q, dm, x, w, 31, 0.5F);
     glm_block_q5_1_pack(out, dm[0], dm[1], q);
+}
+
+/* Three powers of two keep the greatest of 32 values inside the levels or within twice them. */
+static inline void encode_mxfp4(glm_block_mxfp4 *out, const float *x, const float *w)
+{
+    block b;
+    uint8_t q[32];
+    block_init(&b, x, w, 32);
+    int top = (int)(glm_f32_to_bits(0.125F * b.down) >> 23) + 1, best = 0;
+    float best_err = INFINITY;
+    for (int e = top - 1; e <= top + 1; e++) {
+        float scale = glm_e8m0_half_to_f32((uint8_t)e) * b.up;
+        float err = scale_cost(b.x, b.w, 32, scale, levels_e2m1);
+        if (err < best_err) {
+            best = e;
+            best_err = err;
+        }
+    }
+    encode_levels(q, b.x, 32, glm_e8m0_half_to_f32((uint8_t)best) * b.up, levels_e2m1);
+    glm_block_mxfp4_pack(out, (uint8_t)best, q);
+}
+
+/** The greatest unsigned E4M3 code, 0x7e at most, whose value is <= v. */
+static inline int e4m3_below(float v)
+{
+    if (v >= 448)
+        return 0x7e;
+    if (v < 0x1p-6F)
+        return (int)(v * 0x1p9F);
+    return (int)(glm_f32_to_bits(v) >> 20) - (120 << 3);
+}
+
+/* Sixteen scales up from the one that puts the group's peak a little beyond the levels. */
+static inline void encode_nvfp4(glm_block_nvfp4 *out, const float *x, const float *w)
+{
+    block b;
+    uint8_t q[64], e[4];
+    block_init(&b, x, w, 64);
+    for (int g = 0; g < 4; g++) {
+        const float *at = b.x + g * 16;
+        float s[GLM_LANES], err[GLM_LANES], peak = greatest_magnitude(at, 16) * b.down;
+        int first = e4m3_below(peak * (2 / 15.0F));
+        first = first > 0x7e - 15 ? 0x7e - 15 : first;
+        for (int i = 0; i < GLM_LANES; i++)
+            s[i] = glm_f8e4m3_to_f32((uint8_t)(first + i)) * 0.5F * b.up;
+        scan_scales(err, at, b.w + g * 16, 16, s, levels_e2m1);
+        int best = least_lane(err);
+        e[g] = (uint8_t)(first + best);
+        encode_levels(q + g * 16, at, 16, s[best], levels_e2m1);
+    }
+    glm_block_nvfp4_pack(out, e, q);
+}
+
+/* A single value keeps its peak; normal ones put it at 2 to 3 times the scale. */
+static const float peak_ternary[GLM_LANES] = {1,    1.1F, 1.22F, 1.35F, 1.5F, 1.65F, 1.82F, 2,
+                                              2.2F, 2.4F, 2.65F, 2.9F,  3.2F, 3.7F,  4.4F,  5.5F};
+
+static inline uint16_t encode_ternary(uint8_t q[256], const float *x, const float *w)
+{
+    block b;
+    block_init(&b, x, w, 256);
+    uint16_t d = best_f16_scale(&b, 256, peak_ternary, 0.005F, levels_ternary);
+    encode_levels(q, b.x, 256, scale_from_f16(&b, d), levels_ternary);
+    return d;
+}
+
+static inline void encode_tq1_0(glm_block_tq1_0 *out, const float *x, const float *w)
+{
+    uint8_t q[256];
+    uint16_t d = encode_ternary(q, x, w);
+    glm_block_tq1_0_pack(out, d, q);
+}
+
+static inline void encode_tq2_0(glm_block_tq2_0 *out, const float *x, const float *w)
+{
+    uint8_t q[256];
+    uint16_t d = encode_ternary(q, x, w);
+    glm_block_tq2_0_pack(out, d, q);
 }
 
 #endif

@@ -40,7 +40,7 @@ static inline float common_scale(const float *s, const float *weight, int n, flo
 }
 
 /** Choose every group's scale among 16 around its wish s[g], at d as stored; sets err. */
-static inline void choose_scales(scaled *k, const block *b, float d, const float *s)
+GLM_SPECIALISED void choose_scales(scaled *k, const block *b, float d, const float *s)
 {
     float inv = inverse(d);
     k->d = d;
@@ -58,7 +58,7 @@ static inline void choose_scales(scaled *k, const block *b, float d, const float
 }
 
 /** The least-squares d of the codes that k stands for, and each group's least-squares scale. */
-static inline float refit_scaled(const scaled *k, const block *b, float *s)
+GLM_SPECIALISED float refit_scaled(const scaled *k, const block *b, float *s)
 {
     float sum_xq = 0, sum_qq = 0;
     for (int g = 0; g < k->n_groups; g++) {
@@ -72,7 +72,8 @@ static inline float refit_scaled(const scaled *k, const block *b, float *s)
 }
 
 /** Fill d and sc of k from a block of 256; peaks: where a group's greatest value may go. */
-static inline void fit_scaled(scaled *k, const block *b, const float peaks[GLM_LANES], int n_rounds)
+GLM_SPECIALISED void fit_scaled(scaled *k, const block *b, const float peaks[GLM_LANES],
+                                int n_rounds)
 {
     float s[GROUPS_MAX], weight[GROUPS_MAX];
     for (int g = 0; g < k->n_groups; g++) {
@@ -93,7 +94,7 @@ static inline void fit_scaled(scaled *k, const block *b, const float peaks[GLM_L
     }
 }
 
-static inline void finish_scaled(const scaled *k, const block *b, int8_t *sc, uint8_t *q)
+GLM_SPECIALISED void finish_scaled(const scaled *k, const block *b, int8_t *sc, uint8_t *q)
 {
     for (int g = 0; g < k->n_groups; g++) {
         sc[g] = (int8_t)(int)k->sc[g];
