@@ -4,42 +4,18 @@
 #include "core/cpu.h"
 #include "quant/encode_internal.h"
 #include "quant/half.h"
+#include "quant/quant.h"
 #include "quant/types.h"
 
 bool glm_quant_can_encode(uint32_t type)
 {
-    switch (type) {
-    case GLM_TYPE_F32:
-    case GLM_TYPE_F16:
-    case GLM_TYPE_BF16:
-    case GLM_TYPE_Q4_0:
-    case GLM_TYPE_Q4_1:
-    case GLM_TYPE_Q5_0:
-    case GLM_TYPE_Q5_1:
-    case GLM_TYPE_Q8_0:
-    case GLM_TYPE_Q2_K:
-    case GLM_TYPE_Q3_K:
-    case GLM_TYPE_Q4_K:
-    case GLM_TYPE_Q5_K:
-    case GLM_TYPE_Q6_K:
-    case GLM_TYPE_IQ2_XXS:
-    case GLM_TYPE_IQ2_XS:
-    case GLM_TYPE_IQ2_S:
-    case GLM_TYPE_IQ3_XXS:
-    case GLM_TYPE_IQ3_S:
-    case GLM_TYPE_MXFP4:
-    case GLM_TYPE_NVFP4:
-    case GLM_TYPE_TQ1_0:
-    case GLM_TYPE_TQ2_0:
-    case GLM_TYPE_IQ4_NL:
-    case GLM_TYPE_IQ4_XS:
-        return true;
-    default:
-        return false;
-    }
+    return glm_quant_get(type) != NULL;
 }
 
-/* Infinities and NaN have all bits of the exponent; `limit` 0x7f800000 lets both signs pass, and a sign bit exceeds it. */
+/*
+ * The first value that is not finite, n if none. Infinities and NaN have all bits of the exponent; a mask that keeps the sign finds
+ * negative values too (-0 passes).
+ */
 static size_t first_bad(const float *v, size_t n, uint32_t mask)
 {
     for (size_t i = 0; i < n; i += 64) {

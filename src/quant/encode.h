@@ -26,7 +26,7 @@ typedef struct glm_encoder {
 /** Ask the processor what it can run. Cannot fail. */
 void glm_encoder_init(glm_encoder *encoder);
 
-/** Whether glm_quant_encode_row writes this type. */
+/** Whether glm_quant_encode_row writes this type: all that have a decoder. */
 bool glm_quant_can_encode(uint32_t type);
 
 /**

@@ -113,6 +113,22 @@ static inline float glm_f8e4m3_to_f32(uint8_t b)
     return glm_f32_from_bits(sign | ((rest << 20) + (120U << 23)));
 }
 
+/** To FP8 E4M3, nearest even; saturates at 448, NaN becomes 0x7f. */
+static inline uint8_t glm_f8e4m3_from_f32(float v)
+{
+    uint32_t bits = glm_f32_to_bits(v), sign = bits >> 24 & 0x80, rest = bits & 0x7fffffff;
+    if (rest > 0x7f800000)
+        return (uint8_t)(sign | 0x7f);
+    if (rest >= 0x43e00000) /* 448 */
+        return (uint8_t)(sign | 0x7e);
+    if (rest < 0x3c800000) { /* below 2^-6: adding 2^14 leaves the rounded multiple of 2^-9 */
+        float shifted = glm_f32_from_bits(rest) + 0x1p14F;
+        return (uint8_t)(sign | (glm_f32_to_bits(shifted) - 0x46800000));
+    }
+    rest -= 120U << 23;
+    return (uint8_t)(sign | (rest + 0x7ffff + (rest >> 20 & 1)) >> 20);
+}
+
 /** Half of the power of two that an E8M0 byte stands for: 2^(b - 128), exact for 0..254. */
 static inline float glm_e8m0_half_to_f32(uint8_t b)
 {

@@ -7,6 +7,8 @@
 #ifndef GLM_QUANT_IQ1_M_H
 #define GLM_QUANT_IQ1_M_H
 
+#include <stdbool.h>
+
 #include "quant/codebooks.h"
 #include "quant/half.h"
 #include "quant/ints.h"
@@ -48,6 +50,25 @@ static inline void glm_block_iq1_m_ints(glm_int_block *out, const glm_block_iq1_
         int high = b->qh[i / 2] >> (i % 2 * 4) & 15;
         glm_int_group(out, i / 2, (int)(2 * (word[i / 8] >> (i / 2 % 4 * 3) & 7) + 1), 0);
         glm_iq1_ints8(out->q + i * 8, glm_iq1_grid[b->qs[i] | (high & 7) << 8], high & 8 ? -1 : 1);
+    }
+}
+
+/** Write a block: d as f16 bits, 16 scales 0..7, 32 indices 0..2047, and whether an octet is shifted down. */
+static inline void glm_block_iq1_m_pack(glm_block_iq1_m *b, uint16_t d, const uint8_t *scale,
+                                        const uint16_t *index, const bool *is_minus)
+{
+    for (int i = 0; i < 32; i++)
+        b->qs[i] = (uint8_t)index[i];
+    for (int i = 0; i < 16; i++) {
+        int low = index[2 * i] >> 8 | (is_minus[2 * i] ? 8 : 0);
+        int high = index[2 * i + 1] >> 8 | (is_minus[2 * i + 1] ? 8 : 0);
+        b->qh[i] = (uint8_t)(low | high << 4);
+    }
+    for (int i = 0; i < 4; i++) {
+        uint32_t word = (uint32_t)(d >> (4 * i) & 15) << 12;
+        for (int j = 0; j < 4; j++)
+            word |= (uint32_t)scale[4 * i + j] << (3 * j);
+        glm_store_u16(b->scales + 2 * i, word);
     }
 }
 

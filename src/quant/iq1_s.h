@@ -7,6 +7,8 @@
 #ifndef GLM_QUANT_IQ1_S_H
 #define GLM_QUANT_IQ1_S_H
 
+#include <stdbool.h>
+
 #include "quant/codebooks.h"
 #include "quant/half.h"
 #include "quant/ints.h"
@@ -44,6 +46,21 @@ static inline void glm_block_iq1_s_ints(glm_int_block *out, const glm_block_iq1_
             glm_iq1_ints8(out->q + g * 32 + i * 8,
                           glm_iq1_grid[b->qs[g * 4 + i] | (qh >> (3 * i) & 7) << 8],
                           qh >> 15 ? -1 : 1);
+    }
+}
+
+/** Write a block: d as f16 bits, 8 scales 0..7, 32 indices 0..2047, and whether a group of four octets (its first) is shifted down. */
+static inline void glm_block_iq1_s_pack(glm_block_iq1_s *b, uint16_t d, const uint8_t *scale,
+                                        const uint16_t *index, const bool *is_minus)
+{
+    glm_store_u16(b->d, d);
+    for (int g = 0; g < 8; g++) {
+        uint32_t qh = (uint32_t)scale[g] << 12 | (is_minus[g * 4] ? 0x8000U : 0);
+        for (int i = 0; i < 4; i++) {
+            b->qs[g * 4 + i] = (uint8_t)index[g * 4 + i];
+            qh |= (uint32_t)(index[g * 4 + i] >> 8) << (3 * i);
+        }
+        glm_store_u16(b->qh + 2 * g, qh);
     }
 }
 

@@ -82,8 +82,8 @@ static inline float round_even(float v)
 
 static inline float clampf(float v, float low, float high)
 {
-    v = v < low ? low : v;
-    return v > high ? high : v;
+    v = v > low ? v : low;
+    return v < high ? v : high;
 }
 
 #endif

@@ -47,15 +47,41 @@ static inline vec_f vec_set(float v)
     return v - (vec_f){0};
 }
 
-static inline vec_f vec_select(vec_i mask, vec_f yes, vec_f no)
+/*
+ * vec_min: a < b ? a : b; vec_max: a > b ? a : b; vec_less: a < b ? yes : no; vec_negative: one bit a lane where v < 0. Lane by lane,
+ * the second of two that do not compare.
+ */
+#if defined __AVX512F__
+#include "quant/x86/vec_avx512.h"
+#elif defined __AVX2__
+#include "quant/x86/vec_avx2.h"
+#else
+static inline vec_f vec_less(vec_f a, vec_f b, vec_f yes, vec_f no)
 {
+    vec_i mask = a < b;
     return (vec_f)((mask & (vec_i)yes) | (~mask & (vec_i)no));
 }
 
+static inline vec_f vec_min(vec_f a, vec_f b)
+{
+    return vec_less(a, b, a, b);
+}
+
+static inline vec_f vec_max(vec_f a, vec_f b)
+{
+    return vec_less(b, a, a, b);
+}
+
+static inline uint32_t vec_negative(vec_f v)
+{
+    vec_i bits = (v < 0) & (vec_i){1, 2, 4, 8};
+    return (uint32_t)(bits[0] | bits[1] | bits[2] | bits[3]);
+}
+#endif
+
 static inline vec_f vec_clamp(vec_f v, float low, float high)
 {
-    v = vec_select(v < low, vec_set(low), v);
-    return vec_select(v > high, vec_set(high), v);
+    return vec_min(vec_max(v, vec_set(low)), vec_set(high));
 }
 
 /** To the nearest integer, ties to even, for |v| < 2^22. */
@@ -67,8 +93,8 @@ static inline vec_f vec_round(vec_f v)
 /** 1 / v; 0 where |v| is so small that it would overflow: a scale of 0 encodes 0. */
 static inline vec_f vec_inverse(vec_f v)
 {
-    vec_i tiny = (v < 1e-30F) & (v > -1e-30F);
-    return vec_select(tiny, vec_set(0), 1.0F / vec_select(tiny, vec_set(1), v));
+    vec_f size = (vec_f)((vec_i)v & INT32_MAX), least = vec_set(1e-30F);
+    return vec_less(size, least, vec_set(0), 1.0F / vec_less(size, least, vec_set(1), v));
 }
 
 /** The 11 leading bits of v, ties to even: the f16 of a normal result. Source: Dekker 1971, for |v| < 2^100. */

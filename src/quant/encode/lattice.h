@@ -65,10 +65,9 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
                                const float *w, const float s[N_TANGENTS], int dims, bool flip)
 {
     float value[N_TANGENTS][GLM_LANES];
-    int32_t index[N_TANGENTS][GLM_LANES];
+    float index[N_TANGENTS][GLM_LANES]; /* exact: at most 1024 */
     for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
-        vec_f best[N_TANGENTS];
-        vec_i at[N_TANGENTS], here = {0};
+        vec_f best[N_TANGENTS], at[N_TANGENTS], here = vec_set(0);
         for (int t = 0; t < N_TANGENTS; t++) {
             best[t] = vec_set(INFINITY);
             at[t] = here;
@@ -80,7 +79,7 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
                 x += pv;
                 q += w[d] * (v * v);
                 if (flip)
-                    wrong = vec_select(pv < wrong, pv, wrong);
+                    wrong = vec_min(pv, wrong);
             }
             x = flip ? x - 2 * wrong : x;
             x += x;
@@ -88,21 +87,20 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
             vec_store(all->q + e, q);
             for (int t = 0; t < N_TANGENTS; t++) {
                 vec_f v = s[t] * q - x;
-                vec_i less = v < best[t];
-                best[t] = vec_select(less, v, best[t]);
-                at[t] = (less & here) | (~less & at[t]);
+                at[t] = vec_less(v, best[t], here, at[t]);
+                best[t] = vec_min(v, best[t]);
             }
             here += GLM_LANES;
         }
         for (int t = 0; t < N_TANGENTS; t++) {
             vec_store(value[t] + i, best[t]);
-            memcpy(index[t] + i, &at[t], sizeof at[t]);
+            vec_store(index[t] + i, at[t]);
         }
     }
     all->n = k->n;
     for (int t = 0; t < N_TANGENTS; t++) {
         int lane = least_lane(value[t]);
-        least[t] = index[t][lane] + lane;
+        least[t] = (int)index[t][lane] + lane;
     }
 }
 
@@ -110,22 +108,20 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
 static inline int least_line(const lines *all, float s)
 {
     float value[GLM_LANES];
-    int32_t index[GLM_LANES];
+    float index[GLM_LANES];
     for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
-        vec_f best = vec_set(INFINITY);
-        vec_i at = {0}, here = {0};
+        vec_f best = vec_set(INFINITY), at = vec_set(0), here = at;
         for (int e = i; e < all->n; e += GLM_LANES) {
             vec_f v = s * vec_load(all->q + e) - vec_load(all->x2 + e);
-            vec_i less = v < best;
-            best = vec_select(less, v, best);
-            at = (less & here) | (~less & at);
+            at = vec_less(v, best, here, at);
+            best = vec_min(v, best);
             here += GLM_LANES;
         }
         vec_store(value + i, best);
-        memcpy(index + i, &at, sizeof at);
+        vec_store(index + i, at);
     }
     int lane = least_lane(value);
-    return index[lane] + lane;
+    return (int)index[lane] + lane;
 }
 
 static inline int hull_add(hull *h, float x2, float q, int entry)
@@ -142,44 +138,22 @@ static inline float crossing(const hull *h, int a, int b)
     return (h->x2[a] - h->x2[b]) / (h->q[a] - h->q[b]);
 }
 
-/** One bit a lane of those where v < 0. */
-static inline uint32_t negative_lanes(const float v[GLM_LANES])
-{
-    static const int32_t bit[GLM_LANES] = {1,      2,      4,      8,     0x10,  0x20,
-                                           0x40,   0x80,   0x100,  0x200, 0x400, 0x800,
-                                           0x1000, 0x2000, 0x4000, 0x8000};
-    int32_t bits[GLM_LANES];
-    uint64_t all = 0;
-    for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
-        vec_i b;
-        memcpy(&b, bit + i, sizeof b);
-        b &= vec_load(v + i) < 0;
-        memcpy(bits + i, &b, sizeof b);
-    }
-    for (int i = 0; i < GLM_LANES; i += 2) {
-        uint64_t two;
-        memcpy(&two, bits + i, sizeof two);
-        all |= two;
-    }
-    return (uint32_t)(all | all >> 32);
-}
-
 /** Keep of all entries' lines those that lie below the hull's at one of its crossings s[0..n-1], where it has the values u. */
 static inline void keep_below(lines *all, const float *s, const float *u, int n)
 {
     int kept = 0;
     for (int e = 0; e < all->n; e += GLM_LANES) {
-        float gap[GLM_LANES];
+        uint32_t below = 0;
         for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
             vec_f x2 = vec_load(all->x2 + e + i), q = vec_load(all->q + e + i), least = vec_set(1);
             for (int t = 0; t < n; t++) {
                 vec_f v = s[t] * q - x2 - u[t];
-                least = vec_select(v < least, v, least);
+                least = vec_min(v, least);
             }
-            vec_store(gap + i, least);
+            below |= vec_negative(least) << i;
         }
-        for (uint32_t bits = negative_lanes(gap); bits; bits &= bits - 1) {
-            int from = e + __builtin_ctz(bits);
+        for (; below; below &= below - 1) {
+            int from = e + __builtin_ctz(below);
             all->x2[kept] = all->x2[from];
             all->q[kept] = all->q[from];
             all->entry[kept++] = (uint16_t)from;
@@ -240,7 +214,7 @@ static inline void add_cost(float sum[GLM_LANES], const hull *h, const float s[G
         vec_f scale = vec_load(s + i), best = vec_set(INFINITY);
         for (int j = 0; j < h->n; j++) {
             vec_f v = scale * h->q[j] - h->x2[j];
-            best = vec_select(v < best, v, best);
+            best = vec_min(v, best);
         }
         vec_store(sum + i, vec_load(sum + i) + scale * best);
     }

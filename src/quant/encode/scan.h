@@ -93,18 +93,18 @@ static inline void fit_affine(float a[GLM_LANES], float b[GLM_LANES], const floa
             sum_qq += wq * q;
             sum_xq += wq * x[j];
         }
-        vec_f det = sum_qq * sum_w - sum_q * sum_q, safe = vec_select(det > 0, det, vec_set(1));
+        vec_f zero = vec_set(0), one = vec_set(1);
+        vec_f det = sum_qq * sum_w - sum_q * sum_q, safe = vec_less(zero, det, det, one);
         vec_f fit_a = (sum_xq * sum_w - sum_x * sum_q) / safe,
               fit_b = (fit_a * sum_q - sum_x) / vec_set(sum_w);
         if (positive) {
-            vec_i below = (fit_b < 0) & (sum_qq > 0);
-            vec_f only_a = sum_xq / vec_select(sum_qq > 0, sum_qq, vec_set(1));
-            fit_a = vec_select(below, only_a, fit_a);
-            fit_b = vec_select(below, vec_set(0), fit_b);
+            vec_f only_a = sum_xq / vec_less(zero, sum_qq, sum_qq, one);
+            fit_a = vec_less(fit_b, zero, only_a, fit_a);
+            fit_b = vec_max(fit_b, zero);
         }
-        vec_i good = (det > 0) & (fit_a > 0);
-        vec_store(a + i, vec_select(good, fit_a, scale));
-        vec_store(b + i, vec_select(good, fit_b, shift));
+        vec_f good = vec_less(zero, fit_a, det, zero);
+        vec_store(a + i, vec_less(zero, good, fit_a, scale));
+        vec_store(b + i, vec_less(zero, good, fit_b, shift));
     }
 }
 
