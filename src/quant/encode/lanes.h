@@ -105,7 +105,7 @@ static inline vec_f vec_11_bits(vec_f v)
 }
 
 /* The better of two quarters of the lanes, with their numbers; the first where they are alike. */
-static inline void keep_less(quad_f *v, quad_i *lane, quad_f other, quad_i other_lane)
+GLM_SPECIALISED void keep_less(quad_f *v, quad_i *lane, quad_f other, quad_i other_lane)
 {
     quad_i less = other < *v;
     *v = (quad_f)((less & (quad_i)other) | (~less & (quad_i)*v));
@@ -113,7 +113,7 @@ static inline void keep_less(quad_f *v, quad_i *lane, quad_f other, quad_i other
 }
 
 /** The lane with the least value; NaN is never less. */
-static inline int least_lane(const float v[GLM_LANES])
+GLM_SPECIALISED int least_lane(const float v[GLM_LANES])
 {
     quad_f part[4];
     quad_i lane[4] = {{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}, {12, 13, 14, 15}};

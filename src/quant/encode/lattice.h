@@ -105,7 +105,7 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
 }
 
 /** Which line is least at s. */
-static inline int least_line(const lines *all, float s)
+GLM_SPECIALISED int least_line(const lines *all, float s)
 {
     float value[GLM_LANES];
     float index[GLM_LANES];
@@ -138,18 +138,16 @@ static inline float crossing(const hull *h, int a, int b)
     return (h->x2[a] - h->x2[b]) / (h->q[a] - h->q[b]);
 }
 
-/** Keep of all entries' lines those that lie below the hull's at one of its crossings s[0..n-1], where it has the values u. */
-static inline void keep_below(lines *all, const float *s, const float *u, int n)
+/** Keep of all entries' lines those that lie below the hull's at one of its crossings s, where it has the values u. */
+GLM_SPECIALISED void keep_below(lines *all, const float *s, const float *u)
 {
     int kept = 0;
     for (int e = 0; e < all->n; e += GLM_LANES) {
         uint32_t below = 0;
         for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
             vec_f x2 = vec_load(all->x2 + e + i), q = vec_load(all->q + e + i), least = vec_set(1);
-            for (int t = 0; t < n; t++) {
-                vec_f v = s[t] * q - x2 - u[t];
-                least = vec_min(v, least);
-            }
+            for (int t = 0; t < N_TANGENTS - 1; t++)
+                least = vec_min(s[t] * q - x2 - u[t], least);
             below |= vec_negative(least) << i;
         }
         for (; below; below &= below - 1) {
@@ -168,12 +166,14 @@ static inline void keep_below(lines *all, const float *s, const float *u, int n)
 
 /** The lower envelope of a vector's lines for scales from low to 30 * low. */
 GLM_SPECIALISED void find_hull(hull *h, const book *k, const float *p, const float *w, float low,
-                               int dims, bool flip)
+                               float peak, int dims, bool flip)
 {
     struct {
         int a, b;
     } todo[2 * HULL_MAX];
-    float s[N_TANGENTS] = {low, low * 3.1F, low * 9.7F, low * 30}, u[N_TANGENTS];
+    /* Where most lines change: up to the scale at which the greatest value meets the book's least. */
+    float high = clampf(0.7F * peak / k->least, 1.5F * low, 30 * low), middle = sqrtf(low * high);
+    float s[N_TANGENTS] = {low, middle, high, 30 * low}, u[N_TANGENTS];
     int least[N_TANGENTS], n_todo = 0;
     lines all;
     all_lines(&all, least, k, p, w, s, dims, flip);
@@ -190,8 +190,12 @@ GLM_SPECIALISED void find_hull(hull *h, const book *k, const float *p, const flo
         todo[n_todo].a = c - 1;
         todo[n_todo++].b = c;
     }
+    for (int t = n_todo; t < N_TANGENTS - 1 && n_todo > 0; t++) {
+        s[t] = s[0];
+        u[t] = u[0];
+    }
     if (n_todo > 0)
-        keep_below(&all, s, u, n_todo);
+        keep_below(&all, s, u);
     while (all.n > 0 && n_todo > 0 && h->n < HULL_MAX) {
         int a = todo[--n_todo].a, b = todo[n_todo].b;
         float at = crossing(h, a, b), value = line_at(h->x2[a], h->q[a], at);
@@ -275,14 +279,15 @@ static inline void lattice_init(lattice *t, const block *b)
         for (int j = 0; j < k->dims; j++)
             p[j] = w[j] * fabsf(b->x[i * k->dims + j]);
         bool flip = t->has_flip[i / per_octet];
+        float peak = greatest_magnitude(b->x + i * k->dims, k->dims);
         if (per_octet == 2) {
-            find_hull(&t->hulls[i], k, p, w, low, 4, false);
+            find_hull(&t->hulls[i], k, p, w, low, peak, 4, false);
             if (flip)
-                find_hull(&t->flipped[i], k, p, w, low, 4, true);
+                find_hull(&t->flipped[i], k, p, w, low, peak, 4, true);
         } else if (flip)
-            find_hull(&t->hulls[i], k, p, w, low, 8, true);
+            find_hull(&t->hulls[i], k, p, w, low, peak, 8, true);
         else
-            find_hull(&t->hulls[i], k, p, w, low, 8, false);
+            find_hull(&t->hulls[i], k, p, w, low, peak, 8, false);
     }
 }
 
@@ -464,8 +469,8 @@ static const uint8_t iq2_values[4] = {8, 25, 43, 0};
 DEFINE_LATTICE(iq2_xxs, glm_iq2_xxs_grid, 256, 8, iq2_values, 8, true, 0.125F, 24)
 DEFINE_LATTICE(iq2_xs, glm_iq2_xs_grid, 512, 8, iq2_values, 16, true, 0.125F, 24)
 DEFINE_LATTICE(iq2_s, glm_iq2_s_grid, 1024, 8, iq2_values, 16, false, 0.125F, 24)
-DEFINE_LATTICE(iq3_xxs, glm_iq3_xxs_grid, 256, 4, glm_iq3_xxs_values, 8, true, 0.25F, 16)
-DEFINE_LATTICE(iq3_s, glm_iq3_s_grid, 512, 4, glm_iq3_s_values, 8, false, 1, 16)
+DEFINE_LATTICE(iq3_xxs, glm_iq3_xxs_grid, 256, 4, glm_iq3_xxs_values, 8, true, 0.25F, 10)
+DEFINE_LATTICE(iq3_s, glm_iq3_s_grid, 512, 4, glm_iq3_s_values, 8, false, 1, 10)
 #undef DEFINE_LATTICE
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What 16 candidates would cost: sum of w * (x - decoded)^2 over a group, each lane quantising the group with its own scale.
- * The levels a code can stand for are the integers low..high, or one of two tables.
+ * The levels a code can stand for are the integers low..high, the same where no scale tried leaves them (ROUND), or one of two tables.
  */
 #ifndef GLM_QUANT_ENCODE_SCAN_H
 #define GLM_QUANT_ENCODE_SCAN_H
@@ -9,7 +9,7 @@
 #include "quant/codebooks.h"
 #include "quant/encode/block.h"
 
-typedef enum level_kind { LEVELS_INTEGER, LEVELS_IQ4, LEVELS_E2M1 } level_kind;
+typedef enum level_kind { LEVELS_INTEGER, LEVELS_ROUND, LEVELS_IQ4, LEVELS_E2M1 } level_kind;
 
 typedef struct levels {
     level_kind kind;
@@ -32,6 +32,8 @@ GLM_SPECIALISED vec_f vec_level(vec_f t, levels l)
 {
     if (l.kind == LEVELS_INTEGER)
         return vec_round(vec_clamp(t, l.low, l.high));
+    if (l.kind == LEVELS_ROUND)
+        return vec_round(t);
     if (l.kind == LEVELS_IQ4) {
         vec_f v = vec_set(-127);
         for (int i = 0; i < N_IQ4_STEPS; i++)

@@ -6,13 +6,15 @@
 #include "quant/encode/scan.h"
 #include "quant/formats.h"
 
-/** The value of greatest magnitude, with its sign. */
+/** The value of greatest magnitude, with its sign; the negative one of two. */
 static inline float signed_peak(const float *x, int n)
 {
-    float peak = 0;
-    for (int j = 0; j < n; j++)
-        peak = fabsf(x[j]) > fabsf(peak) ? x[j] : peak;
-    return peak;
+    uint32_t most = 0; /* magnitude, then sign: in this order values compare as integers */
+    for (int j = 0; j < n; j++) {
+        uint32_t bits = glm_f32_to_bits(x[j]), key = bits << 1 | bits >> 31;
+        most = key > most ? key : most;
+    }
+    return glm_f32_from_bits(most >> 1 | most << 31);
 }
 
 /** 16 scales that put the group's peak at t[i]. */
@@ -53,11 +55,13 @@ static inline void round_scales(const block *b, float s[GLM_LANES])
             s[i] = scale_from_f16(b, scale_to_f16(b, s[i]));
 }
 
-/** The best f16 scale of a block: coarse_scale, then 16 neighbours of it `step` apart, as they would be stored. */
+/** The best f16 scale of a block: coarse_scale; unless step is 0 the best of 16 neighbours `step` apart, as they would be stored. */
 GLM_SPECIALISED uint16_t best_f16_scale(const block *b, int n, const float t[GLM_LANES], float step,
                                         levels l)
 {
     float s[GLM_LANES], err[GLM_LANES], centre = coarse_scale(b->x, b->w, n, t, l);
+    if (step == 0)
+        return scale_to_f16(b, centre);
     for (int i = 0; i < GLM_LANES; i++)
         s[i] = centre * (1 + (float)(i - 8) * step);
     round_scales(b, s);
@@ -66,8 +70,9 @@ GLM_SPECIALISED uint16_t best_f16_scale(const block *b, int n, const float t[GLM
 }
 
 static const levels levels_q4_0 = {LEVELS_INTEGER, -8, 7}, levels_q5_0 = {LEVELS_INTEGER, -16, 15},
-                    levels_q8_0 = {LEVELS_INTEGER, -127, 127}, levels_iq4 = {LEVELS_IQ4, -127, 113},
-                    levels_e2m1 = {LEVELS_E2M1, -12, 12}, levels_ternary = {LEVELS_INTEGER, -1, 1};
+                    levels_q8_0 = {LEVELS_INTEGER, -127, 127}, levels_round = {LEVELS_ROUND, 0, 0},
+                    levels_iq4 = {LEVELS_IQ4, -127, 113}, levels_e2m1 = {LEVELS_E2M1, -12, 12},
+                    levels_ternary = {LEVELS_INTEGER, -1, 1};
 
 /* Where the peak of a block may go: near either end of the levels, and a little beyond, which clips it. */
 static const float peak_q4_0[GLM_LANES] = {-9,    -8.6F, -8.3F, -8,   -7.7F, -7.4F, -7,   -6.6F,
@@ -87,7 +92,7 @@ static inline void encode_q8_0(glm_block_q8_0 *out, const float *x, const float 
     block_init(&b, x, w, 32);
     scales_of_peak(s, b.amax, peak_q8_0);
     round_scales(&b, s);
-    scan_scales(err, b.x, b.w, 32, s, levels_q8_0);
+    scan_scales(err, b.x, b.w, 32, s, levels_round);
     float best = s[least_lane(err)], inv = inverse(best);
     for (int j = 0; j < 32; j++)
         q[j] = (int8_t)(int)level(b.x[j] * inv, levels_q8_0);
@@ -108,14 +113,14 @@ GLM_SPECIALISED uint16_t encode_one_scale(uint8_t q[32], const float *x, const f
 static inline void encode_q4_0(glm_block_q4_0 *out, const float *x, const float *w)
 {
     uint8_t q[32];
-    uint16_t d = encode_one_scale(q, x, w, peak_q4_0, 0.004F, levels_q4_0);
+    uint16_t d = encode_one_scale(q, x, w, peak_q4_0, 0, levels_q4_0);
     glm_block_q4_0_pack(out, d, q);
 }
 
 static inline void encode_q5_0(glm_block_q5_0 *out, const float *x, const float *w)
 {
     uint8_t q[32];
-    uint16_t d = encode_one_scale(q, x, w, peak_q5_0, 0.002F, levels_q5_0);
+    uint16_t d = encode_one_scale(q, x, w, peak_q5_0, 0, levels_q5_0);
     glm_block_q5_0_pack(out, d, q);
 }
 
@@ -140,15 +145,26 @@ static inline void affine_starts(float a[GLM_LANES], float b[GLM_LANES], float l
     }
 }
 
+/** The least and the greatest of n values, n a multiple of 16. */
 static inline void min_max(float *low, float *high, const float *x, int n)
 {
-    float least = x[0], most = x[0];
-    for (int j = 1; j < n; j++) {
-        least = x[j] < least ? x[j] : least;
-        most = x[j] > most ? x[j] : most;
+    float least[GLM_LANES], most[GLM_LANES];
+    for (int i = 0; i < GLM_LANES; i += GLM_VEC) {
+        vec_f a = vec_load(x + i), b = a;
+        for (int j = i + GLM_LANES; j < n; j += GLM_LANES) {
+            a = vec_min(vec_load(x + j), a);
+            b = vec_max(vec_load(x + j), b);
+        }
+        vec_store(least + i, a);
+        vec_store(most + i, b);
     }
-    *low = least;
-    *high = most;
+    for (int h = GLM_LANES / 2; h > 0; h /= 2)
+        for (int i = 0; i < h; i++) {
+            least[i] = least[i + h] < least[i] ? least[i + h] : least[i];
+            most[i] = most[i + h] > most[i] ? most[i + h] : most[i];
+        }
+    *low = least[0];
+    *high = most[0];
 }
 
 /** d, m and codes of a block of 32 with d * q + m. */
@@ -245,7 +261,7 @@ static inline uint16_t encode_ternary(uint8_t q[256], const float *x, const floa
 {
     block b;
     block_init(&b, x, w, 256);
-    uint16_t d = best_f16_scale(&b, 256, peak_ternary, 0.005F, levels_ternary);
+    uint16_t d = best_f16_scale(&b, 256, peak_ternary, 0, levels_ternary);
     encode_levels(q, b.x, 256, scale_from_f16(&b, d), levels_ternary);
     return d;
 }

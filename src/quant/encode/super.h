@@ -128,7 +128,7 @@ static inline void encode_q3_k(glm_block_q3_k *out, const float *x, const float 
     int8_t sc[16];
     uint8_t q[256];
     block_init(&b, x, w, 256);
-    fit_scaled(&k, &b, peak_q3_k, 1);
+    fit_scaled(&k, &b, peak_q3_k, 0);
     finish_scaled(&k, &b, sc, q);
     glm_block_q3_k_pack(out, scale_to_f16(&b, k.d), sc, q);
 }

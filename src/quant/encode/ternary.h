@@ -37,46 +37,48 @@ typedef struct octet_fit {
     float xq, qq; /* sums of w x (v + delta) and w (v + delta)^2 */
 } octet_fit;
 
-/* What to change: value i by `step` in the octet's code at `cost` more. */
-typedef struct octet_change {
-    float cost;
-    int step;
-} octet_change;
+/* Ways to change one value of an octet, cheapest first: what it costs more, and what it adds to the code. */
+typedef struct octet_changes {
+    float cost[8];
+    int step[8];
+} octet_changes;
 
-static inline void sort_changes(octet_change *c)
+/** Put changes in order: a change's place is the number of those that come before it. */
+static inline void sort_changes(octet_changes *out, const octet_changes *c)
 {
-    for (int i = 1; i < 8; i++) {
-        octet_change moved = c[i];
-        int j = i;
-        for (; j > 0 && c[j - 1].cost > moved.cost; j--)
-            c[j] = c[j - 1];
-        c[j] = moved;
+    int place[8] = {0};
+    for (int j = 0; j < 8; j++)
+        for (int i = 0; i < 8; i++)
+            place[i] += j < i ? c->cost[j] <= c->cost[i] : c->cost[j] < c->cost[i];
+    for (int i = 0; i < 8; i++) {
+        out->cost[place[i]] = c->cost[i];
+        out->step[place[i]] = c->step[i];
     }
 }
 
 /** The cheapest one, two or three changes after which `code` is in the book; the code, or -1 if there are none. */
-static inline int cheapest_change(const octet_book *k, int code, const octet_change *c)
+static inline int cheapest_change(const octet_book *k, int code, const octet_changes *c)
 {
     float best = INFINITY;
     int found = -1;
-    for (int i = 0; i < 8 && c[i].cost < best; i++) {
-        int one = code + c[i].step;
+    for (int i = 0; i < 8 && c->cost[i] < best; i++) {
+        int one = code + c->step[i];
         if (k->index[one] != NO_ENTRY) {
-            best = c[i].cost;
+            best = c->cost[i];
             found = one;
             break;
         }
-        for (int j = i + 1; j < 8 && c[i].cost + c[j].cost < best; j++) {
-            int two = one + c[j].step;
+        for (int j = i + 1; j < 8 && c->cost[i] + c->cost[j] < best; j++) {
+            int two = one + c->step[j];
             if (k->index[two] != NO_ENTRY) {
-                best = c[i].cost + c[j].cost;
+                best = c->cost[i] + c->cost[j];
                 found = two;
                 break;
             }
-            for (int l = j + 1; l < 8 && c[i].cost + c[j].cost + c[l].cost < best; l++)
-                if (k->index[two + c[l].step] != NO_ENTRY) {
-                    best = c[i].cost + c[j].cost + c[l].cost;
-                    found = two + c[l].step;
+            for (int l = j + 1; l < 8 && c->cost[i] + c->cost[j] + c->cost[l] < best; l++)
+                if (k->index[two + c->step[l]] != NO_ENTRY) {
+                    best = c->cost[i] + c->cost[j] + c->cost[l];
+                    found = two + c->step[l];
                     break;
                 }
         }
@@ -84,31 +86,41 @@ static inline int cheapest_change(const octet_book *k, int code, const octet_cha
     return found;
 }
 
+static inline float sum_of_8(float *v)
+{
+    for (int i = 0; i < 4; i++)
+        v[i] += v[i + 4];
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
 static inline octet_fit fit_octet(const octet_book *k, const float *x, const float *w, float s,
                                   float delta)
 {
-    octet_change change[8];
-    float inv = inverse(s);
+    octet_changes change, sorted;
+    float inv = inverse(s), err[8], xq[8], qq[8];
     int code = 0;
     for (int i = 0; i < 8; i++) {
         float t = x[i] * inv - delta, v = round_even(clampf(t, -1, 1)), off = t - v;
-        float other = v != 0 ? 0 : t > 0 ? 1 : -1;
-        change[i].cost = w[i] * ((t - other) * (t - other) - off * off);
-        change[i].step = (int)(other - v) * power_of_3[i];
-        code += (int)(v + 1) * power_of_3[i];
+        float side = t > 0 ? 1 : -1, other = v != 0 ? 0 : side;
+        change.cost[i] = w[i] * ((t - other) * (t - other) - off * off);
+        change.step[i] = ((int)other - (int)v) * power_of_3[i];
+        code += ((int)v + 1) * power_of_3[i];
     }
     if (k->index[code] == NO_ENTRY) {
-        sort_changes(change);
-        code = cheapest_change(k, code, change);
+        sort_changes(&sorted, &change);
+        code = cheapest_change(k, code, &sorted);
     }
     octet_fit f = {.index = code < 0 ? 0 : k->index[code]};
     uint32_t entry = glm_iq1_grid[f.index];
     for (int i = 0; i < 8; i++) {
-        float v = (float)(entry >> (2 * i) & 3) - 1 + delta, diff = x[i] - s * v;
-        f.err += w[i] * (diff * diff);
-        f.xq += w[i] * x[i] * v;
-        f.qq += w[i] * v * v;
+        float v = (float)((int)(entry >> (2 * i) & 3) - 1) + delta, diff = x[i] - s * v;
+        err[i] = w[i] * (diff * diff);
+        xq[i] = w[i] * x[i] * v;
+        qq[i] = w[i] * v * v;
     }
+    f.err = sum_of_8(err);
+    f.xq = sum_of_8(xq);
+    f.qq = sum_of_8(qq);
     return f;
 }
 
@@ -244,7 +256,8 @@ static inline void fit_ternary(ternary *t, const block *b, int n_tries)
     }
     if (sum_q > 0 && sum_x > 0) {
         ternary next = *t;
-        choose_odd(&next, b, scale_from_f16(b, scale_to_f16(b, sum_x / sum_q)), s, 1);
+        choose_odd(&next, b, scale_from_f16(b, scale_to_f16(b, sum_x / sum_q)), s,
+                   t->n_groups == 16);
         if (next.err < t->err)
             *t = next;
     }
@@ -282,7 +295,7 @@ static inline void encode_row_iq1_s(void *out, const float *x, const float *weig
     octet_book_init(&k);
     for (size_t i = 0; i < n / 256; i++) {
         ternary t = {.k = &k, .n_groups = 8};
-        encode_iq1(&t, &b, index, is_minus, x + i * 256, weights ? weights + i * 256 : NULL, 5);
+        encode_iq1(&t, &b, index, is_minus, x + i * 256, weights ? weights + i * 256 : NULL, 4);
         glm_block_iq1_s_pack((glm_block_iq1_s *)out + i, scale_to_f16(&b, t.d), t.sc, index,
                              is_minus);
     }
