@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     glm_conversation c;
     glm_conversation_init(&c);
     if (glm_conversation_read(&c, (const char *)data, size, &err) == GLM_OK) {
-        glm_switches switches = glm_template_defaults();
+        glm_switches switches = glm_template_defaults(GLM_GENERATION_5_2);
         glm_switches_as_template(&switches, c.root);
         render_twice(&c, &switches);
         (void)glm_switches_as_vendor(&switches, c.root);

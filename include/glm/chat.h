@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The chat format: messages and tools to prompt tokens, generated tokens to reasoning, answer and tool
- * calls. Compiled in for GLM-5.2's template; nothing of a model package is executed.
+ * calls. GLM-5.2's template and those of its relatives are compiled in; nothing of a package is executed.
  *
  * Five objects. A glm_chat binds the format to a tokenizer (read-only, shared by threads). A
  * glm_chat_request is a conversation: messages, tools and the switches a request may carry. A
@@ -51,6 +51,7 @@ extern "C" {
 #endif
 
 struct glm_tokenizer; /* glm/tokenizer.h */
+struct glm_model;     /* glm/glm.h */
 
 /* -------------------------------------------------------------------------------- the format -- */
 
@@ -73,12 +74,39 @@ GLM_API const int32_t *glm_chat_stop_ids(const glm_chat *chat, size_t *n);
 /** The id of </think>, which a thinking budget forces; -1 without a tokenizer. */
 GLM_API int32_t glm_chat_think_end_id(const glm_chat *chat);
 
+/** Whose published template is followed. What they do differently: docs/chat.md. */
+typedef enum glm_chat_generation {
+    GLM_CHAT_GLM_5_2,
+    GLM_CHAT_GLM_4_6, /* and 4.5 */
+    GLM_CHAT_GLM_4_7, /* and 4.7-Flash and 5 */
+    GLM_CHAT_GLM_5_1,
+    GLM_CHAT_GLM_5_3,
+} glm_chat_generation;
+
+/** What a package's chat template is to this library. */
+typedef struct glm_chat_template {
+    glm_chat_generation
+        generation;   /* the one to render with; GLM-5.2's when nothing better is known */
+    const char *name; /* of that generation, "GLM-5.2" */
+    bool is_there;    /* the package carries a template */
+    bool is_known;    /* its digest is that of a published one */
+    bool is_alike;    /* not known, but its text has the marks of `generation`; a warning is due */
+    char sha256[65];  /* hex; empty when there is none */
+} glm_chat_template;
+
+/** Tell a template by digest, or by its marks, from its text. It is hashed and searched, never run. */
+GLM_API GLM_MUST_CHECK glm_status glm_chat_template_tell(glm_chat_template *out, const char *jinja,
+                                                         size_t size, glm_error *err);
+
 /**
- * What a published template of this SHA-256 (hex) is called, "GLM-5.2" for the one compiled in; NULL when
- * the digest is not known. A package whose template has another digest than the one compiled in deserves a
- * warning.
+ * The same for the package at `path`: chat_template.jinja of a folder, tokenizer.chat_template of a GGUF; none
+ * of a bare tokenizer.json. GLM_EIO, GLM_EFORMAT, GLM_ELIMIT, GLM_ENOMEM.
  */
-GLM_API const char *glm_chat_template_name(const char *sha256_hex);
+GLM_API GLM_MUST_CHECK glm_status glm_chat_template_open(glm_chat_template *out, const char *path,
+                                                         bool follow_links, glm_error *err);
+
+/** The same for an open model. */
+GLM_API glm_chat_template glm_chat_template_of(const struct glm_model *model);
 
 /* ------------------------------------------------------------------------------- the request -- */
 
@@ -143,9 +171,11 @@ GLM_API const char *glm_chat_request_note(const glm_chat_request *request, size_
 typedef enum glm_chat_effort {
     GLM_CHAT_EFFORT_MAX,
     GLM_CHAT_EFFORT_HIGH,
+    GLM_CHAT_EFFORT_LOW, /* GLM-5.3 only */
 } glm_chat_effort;
 
 typedef struct glm_chat_options {
+    glm_chat_generation generation;
     bool thinking;              /* enable_thinking */
     glm_chat_effort effort;     /* shown to the model when thinking is on */
     bool clear_thinking;        /* leave out reasoning of turns before the last user message */
@@ -155,17 +185,20 @@ typedef struct glm_chat_options {
     bool match_tags;     /* angle tags spelled in callers' text are tokens (ids only) */
 } glm_chat_options;
 
-/** The template's own: thinking, effort max, clear_thinking, a generation prompt; match_tags. */
+/** GLM-5.2's own: thinking, effort max, clear_thinking, a generation prompt; match_tags. */
 GLM_API glm_chat_options glm_chat_options_default(void);
+/** The same of another generation (GLM-5.3 keeps past reasoning). */
+GLM_API glm_chat_options glm_chat_options_of(glm_chat_generation generation);
 
 /** How the switches of a request are read. */
 typedef enum glm_chat_reading {
     /* As the template itself: enable_thinking, clear_thinking, reasoning_effort ("high" is High, all else
-     * Max), add_generation_prompt; in chat_template_kwargs or, if not there, at top level. */
+     * Max; GLM-5.3 has "low" too), add_generation_prompt; in chat_template_kwargs or, if not there, at top
+     * level. */
     GLM_CHAT_AS_TEMPLATE,
     /* As the vendor's service maps them: also thinking.type, thinking.clear_thinking, thinking: false,
-     * reasoning.effort and output_config.effort; none and minimal are off; low, medium and high are High;
-     * xhigh and max are Max; anything else is Max with a note. Off beats any effort. */
+     * reasoning.effort and output_config.effort; none and minimal are off; low (but with GLM-5.3), medium and
+     * high are High; xhigh and max are Max; anything else is Max with a note. Off beats any effort. */
     GLM_CHAT_AS_VENDOR,
 } glm_chat_reading;
 

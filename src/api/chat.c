@@ -57,6 +57,12 @@ SAME(GLM_CHAT_ROLE_ASSISTANT, GLM_TURN_ASSISTANT);
 SAME(GLM_CHAT_ROLE_TOOL, GLM_TURN_TOOL);
 SAME(GLM_CHAT_EFFORT_MAX, GLM_EFFORT_MAX);
 SAME(GLM_CHAT_EFFORT_HIGH, GLM_EFFORT_HIGH);
+SAME(GLM_CHAT_EFFORT_LOW, GLM_EFFORT_LOW);
+SAME(GLM_CHAT_GLM_5_2, GLM_GENERATION_5_2);
+SAME(GLM_CHAT_GLM_4_6, GLM_GENERATION_4_6);
+SAME(GLM_CHAT_GLM_4_7, GLM_GENERATION_4_7);
+SAME(GLM_CHAT_GLM_5_1, GLM_GENERATION_5_1);
+SAME(GLM_CHAT_GLM_5_3, GLM_GENERATION_5_3);
 SAME(GLM_CHAT_START_REASONING, GLM_START_REASONING);
 SAME(GLM_CHAT_START_CONTENT, GLM_START_CONTENT);
 SAME(GLM_CHAT_START_CONTINUED, GLM_START_CONTINUED);
@@ -153,11 +159,6 @@ int32_t glm_chat_think_end_id(const glm_chat *chat)
     return chat->ids[GLM_TAG_THINK_END];
 }
 
-const char *glm_chat_template_name(const char *sha256_hex)
-{
-    return glm_template_name(sha256_hex);
-}
-
 /* What a token is to the parser. */
 static glm_tag tag_of_id(const glm_chat *chat, int32_t id)
 {
@@ -196,7 +197,7 @@ glm_status glm_chat_request_read(glm_chat_request **out, const char *json, size_
         glm_chat_request_destroy(request);
         return st;
     }
-    glm_switches any = glm_template_defaults();
+    glm_switches any = glm_template_defaults(GLM_GENERATION_5_2);
     glm_text unknown = glm_switches_as_vendor(&any, request->conversation.root);
     if (unknown.length > 0)
         snprintf(request->warning, sizeof request->warning,
@@ -280,7 +281,8 @@ const char *glm_chat_request_note(const glm_chat_request *request, size_t index)
 
 static glm_switches switches_of(const glm_chat_options *options)
 {
-    return (glm_switches){.thinking = options->thinking,
+    return (glm_switches){.generation = (glm_generation)options->generation,
+                          .thinking = options->thinking,
                           .effort = (glm_effort)options->effort,
                           .clear_thinking = options->clear_thinking,
                           .add_generation_prompt = options->add_generation_prompt,
@@ -298,8 +300,13 @@ static void put_switches(glm_chat_options *options, const glm_switches *switches
 
 glm_chat_options glm_chat_options_default(void)
 {
-    glm_chat_options options = {.match_tags = true};
-    glm_switches switches = glm_template_defaults();
+    return glm_chat_options_of(GLM_CHAT_GLM_5_2);
+}
+
+glm_chat_options glm_chat_options_of(glm_chat_generation generation)
+{
+    glm_chat_options options = {.generation = generation, .match_tags = true};
+    glm_switches switches = glm_template_defaults((glm_generation)generation);
     put_switches(&options, &switches);
     return options;
 }

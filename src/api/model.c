@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chat/template.h"
-#include "core/hash.h"
+#include "api/chat_template.h"
 #include "core/mem.h"
 #include "formats/identity.h"
 #include "glm/glm.h"
@@ -19,9 +18,6 @@ glm_model_params glm_model_params_default(void)
 {
     return (glm_model_params){.load = GLM_LOAD_MAP};
 }
-
-/* Of a chat template (a metadata string's ceiling). */
-#define TEMPLATE_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- Opening ---- */
 
@@ -79,40 +75,25 @@ static glm_status open_tokenizer(glm_model *m, glm_error *err)
     return st;
 }
 
-/* SHA-256 of the package's chat template; false when it carries none. The template is hashed, never run. */
-static glm_status hash_template(const glm_model *m, char hex[65], bool *has_one, glm_error *err)
+/* A template of the package's own is never run; one that is not published deserves a word. */
+static glm_status tell_template(glm_model *m, glm_error *err)
 {
-    glm_bytes text = {0};
-    char *owned = NULL;
-    *has_one = glm_tensor_file_get_string(m->file, "tokenizer.chat_template", &text);
-    if (!*has_one && glm_tensor_file_format(m->file) == GLM_FORMAT_SAFETENSORS) {
-        glm_status st = glm_tensor_file_read_side(m->file, "chat_template.jinja",
-                                                  TEMPLATE_BYTES_MAX, &owned, &text.size, err);
-        if (st != GLM_OK && st != GLM_ENOENT)
-            return st;
-        text.data = owned;
-        *has_one = st == GLM_OK;
-    }
-    glm_sha256 *sha = NULL;
-    glm_status st = *has_one ? glm_sha256_create(&sha, err) : GLM_OK;
-    if (sha) {
-        glm_sha256_update(sha, text.data, text.size);
-        st = glm_sha256_finish(sha, hex, err);
-    }
-    free(owned);
-    return st;
-}
-
-/* Chats are rendered by the format compiled in; a package with another template deserves to be told. */
-static glm_status note_template(glm_model *m, glm_error *err)
-{
-    char hex[65], text[160];
-    bool has_one;
-    glm_status st = hash_template(m, hex, &has_one, err);
-    if (st != GLM_OK || !has_one || glm_template_name(hex))
+    glm_chat_template *t = m->chat_template = glm_new(glm_chat_template);
+    if (!t)
+        return glm_fail(err, GLM_ENOMEM, "chat template: no memory");
+    glm_status st = glm_chat_template_of_file(t, m->file, err);
+    if (st != GLM_OK || !t->is_there || t->is_known)
         return st;
-    snprintf(text, sizeof text,
-             "chat template %.16s... is not one we know; GLM-5.2's format is used", hex);
+    char text[192];
+    if (!t->is_alike)
+        snprintf(text, sizeof text,
+                 "chat template %.16s... is not one we know; %s's format is used", t->sha256,
+                 t->name);
+    else
+        snprintf(text, sizeof text,
+                 "chat template %.16s... is not one we know; it looks like that of %s, whose "
+                 "format is used",
+                 t->sha256, t->name);
     add_note(m, text);
     return GLM_OK;
 }
@@ -161,7 +142,7 @@ static glm_status open_parts(glm_model *m, const glm_model_params *params, glm_e
     if (st == GLM_OK)
         st = open_tokenizer(m, err);
     if (st == GLM_OK)
-        st = note_template(m, err);
+        st = tell_template(m, err);
     if (st != GLM_OK)
         return glm_fail_context(err, st, "%s", m->path);
     note_ignored(m);
@@ -199,6 +180,7 @@ void glm_model_close(glm_model *m)
     glm_tensor_file_close(m->file);
     for (uint32_t i = 0; i < m->n_note; i++)
         free(m->note[i]);
+    free(m->chat_template);
     free(m->path);
     free(m);
 }

@@ -51,6 +51,7 @@ typedef struct glm_part {
 
 typedef struct glm_turn_call {
     glm_text name;
+    glm_text id;               /* length 0: none */
     const glm_json *arguments; /* an object */
 } glm_turn_call;
 
@@ -63,12 +64,14 @@ typedef struct glm_turn {
     glm_text reasoning;
     const glm_turn_call *calls; /* [n_calls] */
     size_t n_calls;
+    glm_text call_id; /* of a tool's turn: the call it answers; length 0: unsaid */
 } glm_turn;
 
 typedef struct glm_tool {
     glm_text name;
     bool is_deferred;
     const glm_json *json;       /* the function object as it is shown */
+    const glm_json *whole;      /* the object around it, as templates before GLM-5.1 show it */
     const glm_json *parameters; /* its JSON Schema, or NULL */
 } glm_tool;
 

@@ -239,6 +239,8 @@ static glm_status read_call(glm_conversation *c, glm_turn_call *call, const glm_
         return glm_conversation_mistyped(err, where.text, "string", name);
     }
     call->name = glm_json_to_text(name);
+    const glm_json *id = glm_json_get(value, "id");
+    call->id = glm_json_is_type(id, GLM_JSON_STRING) ? glm_json_to_text(id) : (glm_text){"", 0};
     const glm_json *arguments = glm_json_get(inner, "arguments");
     if (glm_json_is_type(arguments, GLM_JSON_OBJECT)) {
         call->arguments = arguments;
@@ -322,6 +324,12 @@ static glm_status read_message(glm_conversation *c, const glm_json *message, con
         return st;
     if (turn.role == GLM_TURN_SYSTEM && was_only_billing(&turn))
         return GLM_OK;
+    if (turn.role == GLM_TURN_TOOL) {
+        st = read_optional_text(&turn.call_id, glm_json_get(message, "tool_call_id"), path,
+                                "tool_call_id", err);
+        if (st != GLM_OK)
+            return st;
+    }
     if (turn.role == GLM_TURN_ASSISTANT) {
         st = read_reasoning(c, &turn, message, err);
         where = glm_path_of("%s.tool_calls", path);

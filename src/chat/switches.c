@@ -99,8 +99,13 @@ void glm_switches_as_template(glm_switches *out, const glm_json *root)
     set_bool(&out->clear_thinking, find(root, "clear_thinking"));
     set_bool(&out->add_generation_prompt, find(root, "add_generation_prompt"));
     const glm_json *effort = find(root, "reasoning_effort");
-    if (!glm_json_is_null(effort))
-        out->effort = glm_json_is(effort, "high") ? GLM_EFFORT_HIGH : GLM_EFFORT_MAX;
+    if (glm_json_is_null(effort))
+        return;
+    out->effort = GLM_EFFORT_MAX;
+    if (glm_json_is(effort, "high"))
+        out->effort = GLM_EFFORT_HIGH;
+    if (glm_json_is(effort, "low") && out->generation == GLM_GENERATION_5_3)
+        out->effort = GLM_EFFORT_LOW;
 }
 
 /* What one level says outright: -1 off, 1 on, 0 nothing. */
@@ -161,6 +166,8 @@ static glm_text map_thinking(glm_switches *out, const glm_json *root)
         out->thinking = true;
     if (has_effort && !is_off_effort(effort) && !map_effort(&out->effort, effort))
         unknown = glm_json_to_text(effort);
+    if (glm_json_is(effort, "low") && out->generation == GLM_GENERATION_5_3)
+        out->effort = GLM_EFFORT_LOW; /* its service takes low, high and max */
     return unknown;
 }
 

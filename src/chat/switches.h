@@ -15,9 +15,20 @@
 typedef enum glm_effort {
     GLM_EFFORT_MAX,
     GLM_EFFORT_HIGH,
+    GLM_EFFORT_LOW, /* GLM-5.3 only */
 } glm_effort;
 
+/** Whose published template is followed; docs/chat.md has the differences. */
+typedef enum glm_generation {
+    GLM_GENERATION_5_2,
+    GLM_GENERATION_4_6, /* and 4.5 */
+    GLM_GENERATION_4_7, /* and 5 */
+    GLM_GENERATION_5_1,
+    GLM_GENERATION_5_3,
+} glm_generation;
+
 typedef struct glm_switches {
+    glm_generation generation; /* no request changes it */
     bool thinking;
     glm_effort effort;
     bool clear_thinking;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * GLM-5.2's chat template, hand-written: a normalised conversation to segments.
+ * GLM-5.2's chat template, hand-written: a normalised conversation to segments; and what templates of the
+ * generations before and after it do otherwise.
  *
  * Source: chat_template.jinja of zai-org/GLM-5.2, revision b4734de4, SHA-256
- * 172dc74a35e1752df75ecfb2b2cf9326d2852bb1379868ebeec9571654489679; docs/chat.md states it step by step.
+ * 172dc74a35e1752df75ecfb2b2cf9326d2852bb1379868ebeec9571654489679; docs/chat.md states it step by step, and
+ * for the other generations the differences and where they were read.
  */
 #ifndef GLM_CHAT_TEMPLATE_H
 #define GLM_CHAT_TEMPLATE_H
@@ -11,8 +13,6 @@
 #include "chat/conversation.h"
 #include "chat/segments.h"
 #include "chat/switches.h"
-
-#define GLM_TEMPLATE_SHA256 "172dc74a35e1752df75ecfb2b2cf9326d2852bb1379868ebeec9571654489679"
 
 /** In which state the model goes on from a prompt. */
 typedef enum glm_start {
@@ -28,8 +28,8 @@ typedef struct glm_rendering {
     glm_start start;
 } glm_rendering;
 
-/** The template's own defaults: thinking, Max, clearing, a generation prompt. */
-glm_switches glm_template_defaults(void);
+/** The template's own defaults: thinking, Max, a generation prompt, and clearing (GLM-5.3: keeping). */
+glm_switches glm_template_defaults(glm_generation generation);
 
 /**
  * Render. The conversation is only read. *out owns memory even on error.
@@ -39,7 +39,16 @@ GLM_MUST_CHECK glm_status glm_template_render(glm_rendering *out, const glm_conv
                                               const glm_switches *switches, glm_error *err);
 void glm_rendering_deinit(glm_rendering *r);
 
-/** The name of the published template with this digest (64 hex digits), or NULL. */
-const char *glm_template_name(const char *sha256_hex);
+/** The name of a generation's template, "GLM-5.2". */
+const char *glm_template_name(glm_generation generation);
+
+/** Which generation the published template with this digest (64 hex digits) belongs to; false: not known. */
+bool glm_template_find(glm_generation *out, const char *sha256_hex);
+
+/**
+ * Which generation a template of unknown digest most resembles, by marks of its text that only that generation has. It is
+ * searched, never run. False when it has none of them (then *out is GLM-5.2's).
+ */
+bool glm_template_recognise(glm_generation *out, glm_text jinja);
 
 #endif

@@ -73,6 +73,25 @@ static glm_status rebuild_flat(glm_conversation *c, glm_json *object, const glm_
     return GLM_OK;
 }
 
+/* {"type": "function", "function": {...}}: as given, or made around a tool that came without. */
+static glm_status wrap(glm_conversation *c, glm_tool *tool, const glm_json *value, bool is_wrapped,
+                       glm_error *err)
+{
+    static const glm_json type = {.type = GLM_JSON_STRING, .text = "function", .length = 8};
+    tool->whole = value;
+    if (is_wrapped)
+        return GLM_OK;
+    glm_json *whole = glm_arena_alloc_small(&c->arena, sizeof *whole), *tail = NULL;
+    if (!whole)
+        return glm_conversation_no_room(c, err);
+    whole->type = GLM_JSON_OBJECT;
+    glm_status st = add_member(c, whole, &tail, &type, "type", strlen("type"), err);
+    if (st == GLM_OK)
+        st = add_member(c, whole, &tail, tool->json, "function", strlen("function"), err);
+    tool->whole = whole;
+    return st;
+}
+
 static glm_status read_tool(glm_conversation *c, glm_tool *tool, const glm_json *value,
                             const char *path, glm_error *err)
 {
@@ -114,7 +133,7 @@ static glm_status read_tool(glm_conversation *c, glm_tool *tool, const glm_json 
     tool->is_deferred = glm_json_is_type(deferred, GLM_JSON_BOOL) && deferred->boolean;
     tool->json = object;
     tool->parameters = glm_json_is_null(parameters) ? NULL : parameters;
-    return GLM_OK;
+    return wrap(c, tool, value, is_wrapped, err);
 }
 
 glm_status glm_conversation_read_tools(glm_conversation *c, const glm_json *list, glm_error *err)

@@ -119,7 +119,8 @@ glm_status cmd_detokenize(cli_context *cli, glm_error *err)
         return glm_fail(err, GLM_EARG, "--lines: expected no ids as arguments, got %.64s",
                         args->arguments[has_model ? 1 : 0]);
     glm_tokenizer *tokenizer;
-    glm_status st = cli_tokenizer_open(cli, has_model ? args->arguments[0] : NULL, &tokenizer, err);
+    glm_status st =
+        cli_tokenizer_open(cli, has_model ? args->arguments[0] : NULL, &tokenizer, NULL, err);
     if (st != GLM_OK)
         return st;
     detokenizing d = {.cli = cli, .tokenizer = tokenizer};

@@ -155,8 +155,8 @@ glm_status cmd_parse(cli_context *cli, glm_error *err)
 {
     const cli_args *args = &cli->args;
     glm_tokenizer *tokenizer;
-    glm_status st =
-        cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL, &tokenizer, err);
+    glm_status st = cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL,
+                                       &tokenizer, NULL, err);
     if (st != GLM_OK)
         return st;
     glm_chat *chat = NULL;

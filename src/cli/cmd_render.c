@@ -10,6 +10,7 @@
 typedef struct rendering {
     cli_context *cli;
     const glm_chat *chat;
+    glm_chat_generation generation;
 } rendering;
 
 static void print_ids(cli_out *out, const int32_t *ids, size_t n, const char *separator)
@@ -56,7 +57,7 @@ static glm_status render(const rendering *r, const glm_str *json, const char *wh
     glm_status st = cli_request_read(&request, json, where, err);
     if (st != GLM_OK)
         return st;
-    glm_chat_options options = glm_chat_options_default();
+    glm_chat_options options = glm_chat_options_of(r->generation);
     const char *warning = glm_chat_request_switches(request, GLM_CHAT_AS_TEMPLATE, &options);
     if (warning)
         cli_warn(r->cli, "%s: %s", where, warning);
@@ -101,14 +102,15 @@ glm_status cmd_render(cli_context *cli, glm_error *err)
 {
     const cli_args *args = &cli->args;
     glm_tokenizer *tokenizer;
-    glm_status st =
-        cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL, &tokenizer, err);
+    glm_chat_template format;
+    glm_status st = cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL,
+                                       &tokenizer, &format, err);
     if (st != GLM_OK)
         return st;
     glm_chat *chat = NULL;
     st = cli_chat_create(&chat, tokenizer, err);
     if (st == GLM_OK) {
-        rendering r = {.cli = cli, .chat = chat};
+        rendering r = {.cli = cli, .chat = chat, .generation = format.generation};
         st = render_all(&r, err);
     }
     glm_chat_destroy(chat);

@@ -182,11 +182,16 @@ static glm_status read_request(cli_context *cli, cli_generator *g, glm_chat_requ
     return st;
 }
 
-/* The template's options: defaults, then what the request says, then what the user says here. */
-static glm_chat_options chat_options(cli_context *cli, const glm_chat_request *request)
+/* The template's options: its defaults, but that earlier reasoning is kept; then what the request says, then what the
+ * user says here. */
+static glm_chat_options chat_options(cli_context *cli, const cli_engine *engine,
+                                     const glm_chat_request *request)
 {
     const cli_args *args = &cli->args;
-    glm_chat_options options = glm_chat_options_default();
+    glm_chat_template format = glm_chat_template_of(engine->model);
+    glm_chat_options options = glm_chat_options_of(format.generation);
+    cli_warn_template(cli, &format, engine->info.name);
+    options.clear_thinking = false;
     const char *warning = glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
     if (warning)
         cli_warn(cli, "%s", warning);
@@ -214,7 +219,7 @@ static glm_status run_chat(cli_context *cli, cli_generator *g, bool is_conversat
         goto done;
     for (size_t i = 0; glm_chat_request_note(request, i); i++)
         cli_note(cli, "%s", glm_chat_request_note(request, i));
-    glm_chat_options options = chat_options(cli, request);
+    glm_chat_options options = chat_options(cli, g->engine, request);
     if (is_conversation) {
         st = cli_converse(g, chat, request, &options, err);
         goto done;

@@ -95,8 +95,8 @@ glm_status cmd_tokenize(cli_context *cli, glm_error *err)
 {
     const cli_args *args = &cli->args;
     glm_tokenizer *tokenizer;
-    glm_status st =
-        cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL, &tokenizer, err);
+    glm_status st = cli_tokenizer_open(cli, args->n_arguments ? args->arguments[0] : NULL,
+                                       &tokenizer, NULL, err);
     if (st != GLM_OK)
         return st;
     tokenizing t = {.cli = cli, .tokenizer = tokenizer, .match_added = !cli_flag(args, OPT_PLAIN)};

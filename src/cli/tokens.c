@@ -10,14 +10,28 @@
 
 #define TOOLS_MAX ((size_t)64 << 20)
 
-glm_status cli_tokenizer_open(cli_context *cli, const char *name, glm_tokenizer **out,
-                              glm_error *err)
+void cli_warn_template(cli_context *cli, const glm_chat_template *t, const char *path)
 {
+    if (t->is_there && !t->is_known)
+        cli_warn(cli,
+                 "%s: its chat template (SHA-256 %.16s...) is not one we know; %s's format is used",
+                 path, t->sha256, t->name);
+}
+
+glm_status cli_tokenizer_open(cli_context *cli, const char *name, glm_tokenizer **out,
+                              glm_chat_template *format, glm_error *err)
+{
+    const bool follow = cli_flag(&cli->args, OPT_FOLLOW_LINKS);
     char *path;
     glm_status st = cli_model_path(cli, name, &path, err);
     if (st != GLM_OK)
         return st;
-    st = glm_tokenizer_open(out, path, cli_flag(&cli->args, OPT_FOLLOW_LINKS), err);
+    if (format)
+        st = glm_chat_template_open(format, path, follow, err);
+    if (st == GLM_OK)
+        st = glm_tokenizer_open(out, path, follow, err);
+    if (st == GLM_OK && format)
+        cli_warn_template(cli, format, path);
     free(path);
     return st;
 }

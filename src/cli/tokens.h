@@ -11,9 +11,16 @@
 #include "glm/chat.h"
 #include "glm/tokenizer.h"
 
-/** Open the tokenizer of `name` (MODEL or NULL); no weights are needed. The caller closes *out. */
+/**
+ * Open the tokenizer of `name` (MODEL or NULL); no weights are needed. The caller closes *out.
+ * @param format  out, may be NULL: the chat format of the package, with a warning if its template is not known
+ */
 GLM_MUST_CHECK glm_status cli_tokenizer_open(cli_context *cli, const char *name,
-                                             glm_tokenizer **out, glm_error *err);
+                                             glm_tokenizer **out, glm_chat_template *format,
+                                             glm_error *err);
+
+/** Say so when a package's chat template is not a published one. */
+void cli_warn_template(cli_context *cli, const glm_chat_template *format, const char *path);
 
 /** Append the ids of text. GLM_EFORMAT when `tokenizer` is NULL: the package has none. */
 GLM_MUST_CHECK glm_status cli_encode(const glm_tokenizer *tokenizer, const char *text,

@@ -17,7 +17,8 @@ struct glm_model {
     glm_tensor_file *file;
     glm_config config;
     glm_weights weights;
-    glm_tokenizer *tokenizer; /* NULL: the package has none */
+    glm_tokenizer *tokenizer;                /* NULL: the package has none */
+    struct glm_chat_template *chat_template; /* of glm/chat.h; api/model.c makes and frees it */
     glm_load_mode load;
     char *path; /* as given */
     char name[256];

@@ -16,12 +16,28 @@
 #include "glm/chat.h"
 #include "tokenizer/tokenizer.h"
 
+/* "generation": "4.6" ..., which only this driver reads. */
+static glm_chat_generation generation_of(const char *line, size_t length)
+{
+    static const char *const names[] = {[GLM_CHAT_GLM_5_2] = "5.2",
+                                        [GLM_CHAT_GLM_4_6] = "4.6",
+                                        [GLM_CHAT_GLM_4_7] = "4.7",
+                                        [GLM_CHAT_GLM_5_1] = "5.1",
+                                        [GLM_CHAT_GLM_5_3] = "5.3"};
+    static const char key[] = "\"generation\": \"";
+    const char *at = memmem(line, length, key, sizeof key - 1);
+    for (size_t i = 0; at && i < sizeof names / sizeof *names; i++)
+        if (strncmp(at + sizeof key - 1, names[i], 3) == 0)
+            return (glm_chat_generation)i;
+    return GLM_CHAT_GLM_5_2;
+}
+
 static glm_status render(glm_str *out, const glm_chat *chat, const char *line, size_t length,
                          glm_error *err)
 {
     glm_chat_request *request = NULL;
     glm_chat_prompt *prompt = NULL;
-    glm_chat_options options = glm_chat_options_default();
+    glm_chat_options options = glm_chat_options_of(generation_of(line, length));
     glm_status st = glm_chat_request_read(&request, line, length, err);
     if (st == GLM_OK) {
         (void)glm_chat_request_switches(request, GLM_CHAT_AS_TEMPLATE, &options);

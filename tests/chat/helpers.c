@@ -43,7 +43,7 @@ char *render_text(const char *request)
     glm_status st = glm_conversation_read(&c, request, strlen(request), &err);
     if (st != GLM_OK)
         fail_msg("%s", err.text);
-    glm_switches switches = glm_template_defaults();
+    glm_switches switches = glm_template_defaults(GLM_GENERATION_5_2);
     glm_switches_as_template(&switches, c.root);
     glm_rendering r;
     assert_int_equal(glm_template_render(&r, &c, &switches, &err), GLM_OK);

@@ -5,8 +5,8 @@ a comparison of the two on random requests.
 
     second_renderer.py COMMAND [ARGUMENT...] [--count N] [--seed S]
 
-COMMAND reads one request (JSON) a line and writes one JSON string a line: `glm render MODEL --lines`, or
-the test driver chat_lines. Exit code 0 when all prompts are equal; else the first difference is printed.
+COMMAND reads one request (JSON) a line and writes one JSON string a line: the test driver chat_lines, which
+renders for the generation that a request's "generation" names. Exit code 0 when all prompts are equal; else the first difference is printed.
 `second_renderer.py --show` renders requests from stdin itself.
 """
 import argparse
@@ -98,7 +98,7 @@ def reasoning_of(message):
 
 
 def normalise_message(message):
-    out = {"role": role_of(message), "content": message.get("content")}
+    out = {"role": role_of(message), "content": message.get("content"), "answers": message.get("tool_call_id") or ""}
     if out["content"] is None:
         out["content"] = ""
     if out["role"] == "system":
@@ -110,12 +110,12 @@ def normalise_message(message):
         out["tool_calls"] = []
         for call in message.get("tool_calls") or []:
             function = call.get("function", call)
-            out["tool_calls"].append((function["name"], arguments_of(function.get("arguments"))))
+            out["tool_calls"].append((function["name"], arguments_of(function.get("arguments")), call.get("id") or ""))
     return out
 
 
 def normalise_tool(tool):
-    """(name, is deferred, shown object)"""
+    """(name, is deferred, shown object, the object around it)"""
     if "function" in tool:
         inner = tool["function"]
     elif "type" in tool or "input_schema" in tool:
@@ -130,7 +130,8 @@ def normalise_tool(tool):
     else:
         inner = tool
     shown = {k: v for k, v in inner.items() if k not in ("strict", "defer_loading")}
-    return inner["name"], inner.get("defer_loading") is True, shown
+    whole = tool if "function" in tool else {"type": "function", "function": shown}
+    return inner["name"], inner.get("defer_loading") is True, shown, whole
 
 
 # ------------------------------------------------------------------------------------------ rendering
@@ -168,7 +169,7 @@ def render_assistant(message, keeps_reasoning):
         content = content.split("</think>")[-1]
     out = "<|assistant|><think>" + (reasoning if reasoning is not None and keeps_reasoning else "") + "</think>"
     out += content.strip()
-    for name, arguments in message["tool_calls"]:
+    for name, arguments, _ in message["tool_calls"]:
         out += "<tool_call>" + name
         for key, value in arguments.items():
             text = value if isinstance(value, str) else dumps(value)
@@ -192,7 +193,7 @@ def render_tool_result(message, tools):
             if not isinstance(reference, dict) or reference.get("type") != "tool_reference":
                 continue
             name = reference.get("name") if reference.get("name") is not None else reference.get("tool_name")
-            for tool_name, _, shown in tools:
+            for tool_name, _, shown, _ in tools:
                 if tool_name == name:
                     out += dumps(shown) + "\n"
         return out + "</tools></tool_response>"
@@ -214,7 +215,7 @@ def render(request):
     if tools:
         out += ("<|system|>\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
                 "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n")
-        for _, is_deferred, shown in tools:
+        for _, is_deferred, shown, _ in tools:
             if not is_deferred:
                 out += dumps(shown) + "\n"
         out += ("</tools>\n\nFor each function call, output the function name and arguments within the "
@@ -234,6 +235,144 @@ def render(request):
     if switch(request, "add_generation_prompt") is not False:
         out += "<|assistant|>" + ("<think>" if thinking else "<think></think>")
     return out
+
+
+# ---------------------------------------------------------------------------------- other generations
+
+
+def without_media(content):
+    if isinstance(content, str):
+        return content
+    return "".join(p if isinstance(p, str) else p.get("text") or "" if p.get("type") == "text" else "" for p in content)
+
+
+def responses(message, show, before, after):
+    content = message["content"]
+    if isinstance(content, list) and content and isinstance(content[0], dict) and "output" in content[0]:
+        texts = [output_text(e) if isinstance(e, dict) and "output" in e else show([e]) for e in content]
+    else:
+        texts = [show(content)]
+    return "".join(before + text + after for text in texts)
+
+
+def render_old(request, generation):
+    """GLM-4.6 and 4.7, whose templates are of one make."""
+    is_46 = generation == "4.6"
+    nl = "\n" if is_46 else ""
+    messages = [m for m in map(normalise_message, request["messages"]) if m is not None]
+    thinking = switch(request, "enable_thinking") is not False
+    keeps = not is_46 and switch(request, "clear_thinking") is False
+    out = "[gMASK]<sop>"
+    tools = [normalise_tool(t) for t in request.get("tools") or []]
+    if tools:
+        out += ("<|system|>\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+                "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n")
+        out += "".join(dumps(whole) + "\n" for _, _, _, whole in tools)
+        lines = ["<tool_call>{function-name}", "<arg_key>{arg-key-1}</arg_key>", "<arg_value>{arg-value-1}</arg_value>",
+                 "<arg_key>{arg-key-2}</arg_key>", "<arg_value>{arg-value-2}</arg_value>", "...", "</tool_call>"]
+        out += ("</tools>\n\nFor each function call, output the function name and arguments within the "
+                "following XML format:\n" + nl.join(lines))
+    last_user = max([i for i, m in enumerate(messages) if m["role"] == "user"], default=-1)
+    for i, message in enumerate(messages):
+        role, shown = message["role"], without_media(message["content"])
+        if role == "user":
+            out += "<|user|>" + nl + shown
+            out += "/nothink" if is_46 and not thinking and not shown.endswith("/nothink") else ""
+        elif role == "system":
+            out += "<|system|>" + nl + shown
+        elif role == "tool":
+            out += "" if i and messages[i - 1]["role"] == "tool" else "<|observation|>"
+            out += responses(message, without_media, nl + "<tool_response>" + nl, nl + "</tool_response>")
+        else:
+            reasoning, text = message["reasoning_content"], shown
+            if reasoning is None and "</think>" in shown:
+                reasoning = shown.split("</think>")[0].split("<think>")[-1].strip("\n")
+                text = shown.split("</think>")[-1]
+            if reasoning and (keeps or i > last_user):
+                out += "<|assistant|>" + nl + "<think>" + reasoning.strip() + "</think>"
+            else:
+                out += "<|assistant|>" + ("\n<think></think>" if is_46 else "</think>")
+            out += nl + text.strip() if text.strip() else ""
+            for name, arguments, _ in message["tool_calls"]:
+                out += nl + "<tool_call>" + name + nl
+                for key, value in arguments.items():
+                    value = value if isinstance(value, str) else dumps(value)
+                    out += "<arg_key>" + key + "</arg_key>" + nl + "<arg_value>" + value + "</arg_value>" + nl
+                out += "</tool_call>"
+    if switch(request, "add_generation_prompt") is not False:
+        tail = {("4.6", True): "", ("4.6", False): "\n<think></think>", ("4.7", True): "<think>", ("4.7", False): "</think>"}
+        out += "<|assistant|>" + tail[generation, thinking]
+    return out
+
+
+def sorted_by_call(messages):
+    """GLM-5.3: results behind an answer stand in the order of its calls, those of no call at the end."""
+    out, i = [], 0
+    while i < len(messages):
+        out.append(messages[i])
+        i += 1
+        if out[-1]["role"] != "assistant":
+            continue
+        ids = [c[2] for c in out[-1]["tool_calls"]]
+        end = i
+        while end < len(messages) and messages[end]["role"] == "tool":
+            end += 1
+        run = messages[i:end]
+        out += sorted(run, key=lambda m, ids=ids: ids.index(m["answers"]) if m["answers"] and m["answers"] in ids else len(ids))
+        i = end
+    return out
+
+
+def render_other(request, generation):
+    """GLM-5.1 and 5.3, as differences to what GLM-5.2's renderer prints for the same request."""
+    messages = [m for m in map(normalise_message, request["messages"]) if m is not None]
+    last_user = max([i for i, m in enumerate(messages) if m["role"] == "user"], default=-1)
+    tools = [normalise_tool(t) for t in request.get("tools") or []]
+    thinking = switch(request, "enable_thinking") is not False
+    is_53 = generation == "5.3"
+    clears = switch(request, "clear_thinking")
+    clears = (not is_53) if clears is None else clears
+    show = visible_text if is_53 else without_media
+    head = render({"messages": [], "tools": request.get("tools"), "add_generation_prompt": False, "enable_thinking": False})
+    out = head
+    if is_53:
+        effort = switch(request, "reasoning_effort")
+        out = ("[gMASK]<sop><|system|>Reasoning Effort: " + {"low": "Low", "high": "High"}.get(effort, "Max")
+               + head[len("[gMASK]<sop>"):])
+    previous = None
+    for i, message in enumerate(sorted_by_call(messages) if is_53 else messages):
+        if message["role"] in ("user", "system"):
+            out += "<|%s|>" % message["role"] + show(message["content"])
+        elif message["role"] == "assistant":
+            content = show(message["content"])
+            reasoning = message["reasoning_content"]
+            if reasoning is None and "</think>" in content:
+                reasoning = content.split("</think>")[0].split("<think>")[-1]
+                content = content.split("</think>")[-1]
+            blank = "<think></think>" if is_53 else "</think>"
+            is_shown = reasoning is not None and (not clears or i > last_user)
+            out += "<|assistant|>" + ("<think>" + reasoning + "</think>" if is_shown else blank)
+            out += render_assistant({**message, "content": content, "reasoning_content": ""}, True)[len("<|assistant|><think></think>"):]
+        else:
+            out += "" if previous == "tool" else "<|observation|>"
+            first = message["content"][0] if isinstance(message["content"], list) and message["content"] else None
+            if isinstance(first, dict) and first.get("type") == "tool_reference":
+                out += render_tool_result(message, tools)
+            else:
+                out += responses(message, show, "<tool_response>", "</tool_response>")
+        previous = message["role"]
+    if switch(request, "add_generation_prompt") is not False:
+        out += "<|assistant|>" + ("<think>" if thinking or is_53 else "</think>")
+    return out
+
+
+GENERATIONS = ["5.2", "4.6", "4.7", "5.1", "5.3"]
+
+
+def render_as(request, generation):
+    if generation == "5.2":
+        return render(request)
+    return (render_old if generation.startswith("4") else render_other)(request, generation)
 
 
 # ----------------------------------------------------------------------------------- random requests
@@ -363,7 +502,7 @@ class Maker:
             function["arguments"] = self.r.choice([None, [1, "x"], Number("1.50"), True])
         if self.chance(0.2):
             return function
-        return {"id": "c", "type": "function", "function": function}
+        return {"id": self.r.choice("abcd"), "type": "function", "function": function}
 
     def message(self):
         role = self.r.choice(["user"] * 3 + ["assistant"] * 4 + ["tool"] * 3 + ["system", "developer",
@@ -376,6 +515,8 @@ class Maker:
                 {"type": "text", "text": self.text()} for _ in range(self.r.randrange(3))]
         if content is not None or self.chance(0.5):
             message["content"] = content
+        if role in ("tool", "function") and self.chance(0.7):
+            message["tool_call_id"] = self.r.choice("abcde")
         if role == "assistant":
             for key in ("reasoning_content", "reasoning"):
                 if self.chance(0.3):
@@ -405,7 +546,8 @@ class Maker:
         return {"type": "function", "function": inner}
 
     def request(self):
-        request = {"messages": [self.message() for _ in range(self.r.randrange(8))]}
+        request = {"generation": self.r.choice(GENERATIONS) if self.chance(0.5) else "5.2",
+                   "messages": [self.message() for _ in range(self.r.randrange(8))]}
         if self.chance(0.5):
             request["tools"] = [self.tool() for _ in range(self.r.randrange(5))]
         target = request
@@ -436,7 +578,8 @@ def compare(command, count, seed):
         print("expected %d lines, got %d" % (count, len(answers) - 1))
         return 1
     for number, (line, answer) in enumerate(zip(lines, answers)):
-        expected = render(json.loads(line))
+        request = json.loads(line)
+        expected = render_as(request, request["generation"])
         if json.loads(answer) != expected:
             print("request %d (seed %d): %s" % (number, seed, line))
             print("expected %s" % json.dumps(expected, ensure_ascii=False))
@@ -455,7 +598,8 @@ def main():
     options, rest = parser.parse_known_args()
     if options.show:
         for line in sys.stdin:
-            print(json.dumps(render(json.loads(line)), ensure_ascii=False))
+            request = json.loads(line)
+            print(json.dumps(render_as(request, request.get("generation", "5.2")), ensure_ascii=False))
         return 0
     return compare(options.command + rest, options.count, options.seed)
 

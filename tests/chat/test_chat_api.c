@@ -484,10 +484,36 @@ static void stops_and_names_are_resolved(void **state)
     }
     assert_true(has[0] && has[1] && has[2]);
     assert_int_equal(as_52(glm_chat_think_end_id(chat)), 154842);
-    assert_string_equal(
-        glm_chat_template_name("172dc74a35e1752df75ecfb2b2cf9326d2852bb1379868ebeec9571654489679"),
-        "GLM-5.2");
-    assert_null(glm_chat_template_name("0"));
+}
+
+static void templates_are_told_by_their_marks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *jinja, *name;
+        bool is_alike;
+    } cases[] = {
+        {"[gMASK]<sop>{% if not enable_thinking %}/nothink{% endif %}", "GLM-4.6", true},
+        {"[gMASK]<sop>{% if clear_thinking %}{% endif %}", "GLM-4.7", true},
+        {"[gMASK]<sop>clear_thinking tool_reference", "GLM-5.1", true},
+        {"[gMASK]<sop>Reasoning Effort: clear_thinking tool_reference", "GLM-5.2", true},
+        {"[gMASK]<sop>Reasoning Effort: reasoning_effort in ['low', 'high'] clear_thinking",
+         "GLM-5.3", true},
+        {"[gMASK]<sop>{{ messages }}", "GLM-5.2", false},
+        {"<|im_start|>/nothink clear_thinking", "GLM-5.2", false},
+        {"", "GLM-5.2", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        glm_error err;
+        glm_chat_template t;
+        assert_int_equal(glm_chat_template_tell(&t, cases[i].jinja, strlen(cases[i].jinja), &err),
+                         GLM_OK);
+        assert_string_equal(t.name, cases[i].name);
+        assert_int_equal(t.is_alike, cases[i].is_alike);
+        assert_true(t.is_there);
+        assert_false(t.is_known);
+        assert_int_equal(strlen(t.sha256), 64);
+    }
 }
 
 static void without_a_tokenizer_there_is_only_text(void **state)
@@ -550,6 +576,7 @@ int main(void)
         cmocka_unit_test(every_token_has_its_channel),
         cmocka_unit_test(an_answer_renders_as_it_was_said),
         cmocka_unit_test(stops_and_names_are_resolved),
+        cmocka_unit_test(templates_are_told_by_their_marks),
         cmocka_unit_test(without_a_tokenizer_there_is_only_text),
         cmocka_unit_test(an_unknown_effort_is_a_warning),
     };

@@ -29,7 +29,7 @@ static glm_status render(glm_str *out, glm_error *err)
     if (st == GLM_OK)
         st = glm_conversation_add_answer(&c, glm_text_c("so"), true, glm_text_c("why"), &name,
                                          &arguments, 1, err);
-    glm_switches switches = glm_template_defaults();
+    glm_switches switches = glm_template_defaults(GLM_GENERATION_5_2);
     if (st == GLM_OK)
         st = glm_template_render(&r, &c, &switches, err);
     if (st == GLM_OK)

@@ -367,7 +367,7 @@ static glm_switches vendor_reading(const char *request)
     glm_conversation_init(&c);
     glm_error err = {0};
     assert_int_equal(glm_conversation_read(&c, request, strlen(request), &err), GLM_OK);
-    glm_switches s = glm_template_defaults();
+    glm_switches s = glm_template_defaults(GLM_GENERATION_5_2);
     s.clear_thinking = false; /* the server's default */
     (void)glm_switches_as_vendor(&s, c.root);
     glm_conversation_deinit(&c);
@@ -554,7 +554,7 @@ static void a_conversation_grows_turn_by_turn(void **state)
     const char *good = "[{\"role\":\"tool\",\"content\":\"t\"}]";
     assert_int_equal(glm_conversation_add_messages(&c, good, strlen(good), &err), GLM_OK);
 
-    glm_switches s = glm_template_defaults();
+    glm_switches s = glm_template_defaults(GLM_GENERATION_5_2);
     glm_rendering r;
     assert_int_equal(glm_template_render(&r, &c, &s, &err), GLM_OK);
     glm_str text = {0};
@@ -581,7 +581,7 @@ static void assert_continues(const char *content, const char *expected, glm_star
     glm_conversation_init(&c);
     assert_int_equal(glm_conversation_add_text(&c, GLM_TURN_ASSISTANT, glm_text_c(content), &err),
                      GLM_OK);
-    glm_switches s = glm_template_defaults();
+    glm_switches s = glm_template_defaults(GLM_GENERATION_5_2);
     s.thinking = false;
     s.continue_final = true;
     glm_rendering r;
@@ -608,7 +608,7 @@ static void a_final_answer_can_be_continued(void **state)
     glm_conversation c;
     glm_error err = {0};
     glm_conversation_init(&c);
-    glm_switches s = glm_template_defaults();
+    glm_switches s = glm_template_defaults(GLM_GENERATION_5_2);
     s.continue_final = true;
     glm_rendering r;
     assert_int_equal(glm_template_render(&r, &c, &s, &err), GLM_EARG);
@@ -628,7 +628,7 @@ static void text_is_never_structure(void **state)
     glm_error err = {0};
     glm_conversation_init(&c);
     assert_int_equal(glm_conversation_read(&c, request, strlen(request), &err), GLM_OK);
-    glm_switches s = glm_template_defaults();
+    glm_switches s = glm_template_defaults(GLM_GENERATION_5_2);
     glm_rendering r;
     assert_int_equal(glm_template_render(&r, &c, &s, &err), GLM_OK);
     /* gMASK sop system "..." system "tools block" 12 pieces of the syntax line ... */
