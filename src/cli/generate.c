@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "cli/interrupt.h"
-#include "cli/stop_text.h"
 #include "core/json_write.h"
 #include "core/mem.h"
+#include "core/stop_text.h"
 
 /* ---- Options ---- */
 
@@ -130,7 +130,7 @@ typedef struct generation {
     cli_generator *g;
     cli_answer *answer;
     glm_chat_parser *parser; /* NULL without a chat format */
-    cli_stop_text stop;
+    glm_stop_text stop;
     bool print_ids;
     bool is_dimmed;       /* reasoning is being shown */
     bool shows_indicator; /* "thinking ..." stands on the terminal's line */
@@ -202,7 +202,7 @@ static bool on_event(void *ctx, const glm_chat_event *event)
 {
     generation *gen = ctx;
     if (event->type == GLM_CHAT_EVENT_CONTENT)
-        cli_stop_text_feed(&gen->stop, event->text, event->length, on_text, gen);
+        glm_stop_text_feed(&gen->stop, event->text, event->length, on_text, gen);
     else if (event->type == GLM_CHAT_EVENT_REASONING && gen->g->show_thinking && !gen->g->is_silent)
         show_reasoning(gen, event->text, event->length);
     else if (event->type == GLM_CHAT_EVENT_REASONING)
@@ -368,7 +368,7 @@ static glm_status finish_chat(generation *gen, glm_chat_request *request, bool k
         gen->parser, has_stopped ? GLM_CHAT_END_STOP_TEXT : GLM_CHAT_END_LIMIT, err);
     if (st != GLM_OK)
         return st;
-    cli_stop_text_end(&gen->stop, on_text, gen);
+    glm_stop_text_end(&gen->stop, on_text, gen);
     end_reasoning(gen);
     glm_chat_message message = *glm_chat_parser_message(gen->parser);
     /* What a stop string cut off is no part of the answer. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cli/numbers.h"
-#include "cli/stop_text.h"
 #include "cmocka_all.h"
+#include "core/stop_text.h"
 
 static void test_counts_are_exact(void **state)
 {
@@ -53,15 +53,15 @@ static collected run_stops(const char *const *stops, size_t n_stops, const char 
                            bool *has_stopped)
 {
     collected out = {.text = ""};
-    cli_stop_text stop = {.stops = stops, .n_stops = n_stops};
+    glm_stop_text stop = {.stops = stops, .n_stops = n_stops};
     size_t length = strlen(text);
     for (size_t at = 0; at < length; at += step) {
-        cli_stop_text_feed(&stop, text + at, length - at < step ? length - at : step, collect,
+        glm_stop_text_feed(&stop, text + at, length - at < step ? length - at : step, collect,
                            &out);
         /* Nothing that is still the beginning of a stop string is handed out: checked by the result. */
     }
     *has_stopped = stop.has_stopped;
-    cli_stop_text_end(&stop, collect, &out);
+    glm_stop_text_end(&stop, collect, &out);
     return out;
 }
 
@@ -90,12 +90,12 @@ static void test_text_is_not_held_longer_than_needed(void **state)
     (void)state;
     static const char *const stops[] = {"END"};
     collected out = {.text = ""};
-    cli_stop_text stop = {.stops = stops, .n_stops = 1};
-    cli_stop_text_feed(&stop, "abE", 3, collect, &out);
+    glm_stop_text stop = {.stops = stops, .n_stops = 1};
+    glm_stop_text_feed(&stop, "abE", 3, collect, &out);
     assert_string_equal(out.text, "ab");
-    cli_stop_text_feed(&stop, "NxE", 3, collect, &out);
+    glm_stop_text_feed(&stop, "NxE", 3, collect, &out);
     assert_string_equal(out.text, "abENx");
-    cli_stop_text_end(&stop, collect, &out);
+    glm_stop_text_end(&stop, collect, &out);
     assert_string_equal(out.text, "abENxE");
 }
 

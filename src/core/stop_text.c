@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "cli/stop_text.h"
+#include "core/stop_text.h"
 
 #include <string.h>
 
 /* How much of the end of `text` is the beginning of a stop string that is not complete. */
-static size_t open_length(const cli_stop_text *stop, const char *text, size_t length)
+static size_t open_length(const glm_stop_text *stop, const char *text, size_t length)
 {
     size_t longest = 0;
     for (size_t i = 0; i < stop->n_stops; i++) {
@@ -21,18 +21,20 @@ static size_t open_length(const cli_stop_text *stop, const char *text, size_t le
 }
 
 /* Where the first complete stop string begins, or `length`. */
-static size_t find_stop(const cli_stop_text *stop, const char *text, size_t length)
+static size_t find_stop(glm_stop_text *stop, const char *text, size_t length)
 {
     size_t first = length;
     for (size_t i = 0; i < stop->n_stops; i++) {
         const char *at = memmem(text, length, stop->stops[i], strlen(stop->stops[i]));
-        if (at && (size_t)(at - text) < first)
+        if (at && (size_t)(at - text) < first) {
             first = (size_t)(at - text);
+            stop->stop_index = i;
+        }
     }
     return first;
 }
 
-void cli_stop_text_feed(cli_stop_text *stop, const char *text, size_t length, cli_stop_text_fn *fn,
+void glm_stop_text_feed(glm_stop_text *stop, const char *text, size_t length, glm_stop_text_fn *fn,
                         void *ctx)
 {
     if (stop->has_stopped)
@@ -56,7 +58,7 @@ void cli_stop_text_feed(cli_stop_text *stop, const char *text, size_t length, cl
     glm_str_truncate(held, stop->has_stopped ? 0 : held->length - end);
 }
 
-void cli_stop_text_end(cli_stop_text *stop, cli_stop_text_fn *fn, void *ctx)
+void glm_stop_text_end(glm_stop_text *stop, glm_stop_text_fn *fn, void *ctx)
 {
     if (!stop->has_stopped && stop->held.length > 0)
         fn(ctx, stop->held.data, stop->held.length);
