@@ -16,7 +16,8 @@ build ninja-build            runs the build
 build pkg-config             finds the libraries below
 build libyajl-dev            JSON: model configuration, tokenizer, requests
 build libxxhash-dev          fast checksums (XXH3)
-build libssl-dev             SHA-256 of model identities (libcrypto)
+build libssl-dev             SHA-256 of model identities (libcrypto); TLS of the server (libssl)
+build libevent-dev           HTTP server: sockets, timers, TLS
 build libedit-dev            line editing in the interactive chat
 test  libcmocka-dev          unit test framework
 test  python3                test helpers and the ctypes example
