@@ -122,7 +122,7 @@ glm_status cli_model_open(cli_context *cli, const char *name, glm_model **out, c
     return st;
 }
 
-static glm_engine_params engine_params(const cli_args *args, const cli_engine_needs *needs)
+glm_engine_params cli_engine_params(const cli_args *args, const cli_engine_needs *needs)
 {
     glm_engine_params params = glm_engine_params_default();
     params.n_threads = (uint32_t)cli_count(args, OPT_THREADS);
@@ -161,7 +161,7 @@ glm_status cli_engine_open_named(cli_engine *engine, cli_context *cli, const cha
     for (uint32_t i = 0; glm_model_note(engine->model, i); i++)
         cli_note(cli, "%s", glm_model_note(engine->model, i));
     glm_model_get_info(engine->model, &engine->info);
-    glm_engine_params params = engine_params(&cli->args, needs);
+    glm_engine_params params = cli_engine_params(&cli->args, needs);
     if (!cli_is_set(&cli->args, OPT_CTX) && needs->n_ctx_most)
         params.n_ctx =
             engine->info.n_ctx_max < needs->n_ctx_most ? engine->info.n_ctx_max : needs->n_ctx_most;

@@ -41,6 +41,9 @@ typedef struct cli_engine_needs {
     uint32_t chunk;      /* 0: the engine's */
 } cli_engine_needs;
 
+/** An engine's parameters by the options. */
+glm_engine_params cli_engine_params(const cli_args *args, const cli_engine_needs *needs);
+
 /** Open model and engine by the options; Ctrl-C stops the engine's steps from here on. */
 GLM_MUST_CHECK glm_status cli_engine_open(cli_engine *engine, cli_context *cli,
                                           const cli_engine_needs *needs, glm_error *err);

@@ -4,7 +4,7 @@
 #define IN(command) (UINT32_C(1) << CMD_##command)
 #define IN_ALL ((UINT32_C(1) << N_COMMANDS) - 1)
 /* The commands that run a model. */
-#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH) | IN(IMATRIX))
+#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH) | IN(IMATRIX) | IN(SERVE))
 /* Those that read a model without running it. */
 #define IN_WHOLE (IN(INSPECT) | IN(QUANTIZE))
 /* Those that need only its tokenizer. */
@@ -80,6 +80,14 @@ const cli_command cli_commands[N_COMMANDS] = {
         "unless another length is asked for.",
         {{"glm imatrix GLM-5.2 -f text.txt -o glm.imatrix.gguf", "the importance matrix of a text"},
          {"glm quantize GLM-5.2 glm.gguf IQ2_XXS --imatrix glm.imatrix.gguf", "what it is for"}}, 1},
+    [CMD_SERVE] = {"serve", "[MODEL]", "answer OpenAI's and Anthropic's APIs over HTTP",
+        "Serves Chat Completions, Completions, Responses and Messages on one model, with /v1/models, /metrics, /health and "
+        "what clients of llama.cpp's and vLLM's servers ask for. When it listens it prints one line, `listening on URL`.\n\n"
+        "Only programs on this machine reach it, unless --host says otherwise, which asks for --key-file. SIGHUP reads the "
+        "keys again; SIGTERM and Ctrl-C let running requests end for 30 seconds, a second one stops at once.\n\n" MODEL_TEXT,
+        {{"glm serve GLM-5.2 --port 8080", "for a coding agent on this machine"},
+         {"glm serve --port 0", "the bundled model on a free port"},
+         {"glm serve GLM-5.2 --host 0.0.0.0 --key-file keys", "for others, with keys"}}, 1},
     [CMD_CONFIG] = {"config", "[COMMAND]", "the options in force and where each comes from",
         "A flag beats the environment, which beats the config file, which beats the default. With COMMAND only "
         "that command's options are shown. The options of any command may be given.",
@@ -209,6 +217,41 @@ const cli_option cli_options[N_OPTIONS] = {
         .help = "The text to measure with; - is standard input."},
     [OPT_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_FILE, .argument = "FILE", .commands = IN(IMATRIX),
         .help = "Write to FILE."},
+    [OPT_HOST] = {.name = "host", .kind = KIND_TEXT, .argument = "ADDRESS", .commands = IN(SERVE),
+        .default_text = "127.0.0.1", .has_default = true, .help = "Address to listen on."},
+    [OPT_PORT] = {.name = "port", .kind = KIND_COUNT, .argument = "N", .max = 65535, .commands = IN(SERVE),
+        .default_text = "8080", .has_default = true, .help = "Port to listen on; 0 takes any free one."},
+    [OPT_MODEL_NAME] = {.name = "model-name", .kind = KIND_TEXT, .argument = "NAME", .commands = IN(SERVE),
+        .default_text = "the package's", .help = "What the model is called in /v1/models."},
+    [OPT_KEY_FILE] = {.name = "key-file", .kind = KIND_FILE, .argument = "FILE", .commands = IN(SERVE),
+        .help = "Answer only requests with one of the keys in FILE, one a line."},
+    [OPT_ALLOW_NO_KEY] = {.name = "allow-no-key", .kind = KIND_FLAG, .commands = IN(SERVE),
+        .help = "Listen where others reach it without asking for keys."},
+    [OPT_STATE] = {.name = "state", .kind = KIND_DIR, .argument = "DIR", .commands = IN(SERVE),
+        .help = "Keep read prompts in DIR, so that conversations go on after a restart."},
+    [OPT_SHARE_PREFIX] = {.name = "share-prefix", .kind = KIND_CHOICE, .argument = "all|key|none",
+        .choices = "all|key|none", .commands = IN(SERVE), .default_text = "key", .has_default = true,
+        .help = "Who may profit from a prompt already read: everybody, requests of the same key, nobody."},
+    [OPT_STRICT_MODEL] = {.name = "strict-model", .kind = KIND_FLAG, .commands = IN(SERVE),
+        .help = "Refuse requests for models of other names; else any name is taken."},
+    [OPT_CLEAR_THINKING] = {.name = "clear-thinking", .kind = KIND_FLAG, .commands = IN(SERVE),
+        .help = "Leave out the reasoning of earlier turns unless a request says otherwise."},
+    [OPT_NO_EARLY_ROLE_CHUNK] = {.name = "no-early-role-chunk", .kind = KIND_FLAG, .commands = IN(SERVE),
+        .help = "Chat: send nothing before the first token, for benchmarks that time the first chunk."},
+    [OPT_MAX_CONNECTIONS] = {.name = "max-connections", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20,
+        .commands = IN(SERVE), .default_text = "2048", .has_default = true, .help = "Connections at once."},
+    [OPT_MAX_PER_ADDRESS] = {.name = "max-per-address", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20,
+        .commands = IN(SERVE), .default_text = "256", .has_default = true, .help = "Of these, from one address."},
+    [OPT_MAX_ACTIVE] = {.name = "max-active", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1024,
+        .commands = IN(SERVE), .default_text = "16", .has_default = true, .help = "Answers worked on at once."},
+    [OPT_QUEUE] = {.name = "queue", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20, .commands = IN(SERVE),
+        .default_text = "128", .has_default = true, .help = "Requests that may wait; more are told to come back."},
+    [OPT_TLS_CERT] = {.name = "tls-cert", .kind = KIND_FILE, .argument = "FILE", .commands = IN(SERVE),
+        .help = "Certificate chain (PEM), for HTTPS; with --tls-key."},
+    [OPT_TLS_KEY] = {.name = "tls-key", .kind = KIND_FILE, .argument = "FILE", .commands = IN(SERVE),
+        .help = "The certificate's private key (PEM)."},
+    [OPT_SCRIPT] = {.name = "script", .kind = KIND_FILE, .argument = "FILE", .commands = IN(SERVE),
+        .help = "For tests of clients: answers by what the prompt holds (docs/server.md)."},
     [OPT_MAN] = {.name = "man", .kind = KIND_FLAG, .commands = IN(HELP), .help = "Print the man page."},
     [OPT_COMPLETION] = {.name = "completion", .kind = KIND_CHOICE, .argument = "bash|zsh|fish",
         .choices = "bash|zsh|fish", .commands = IN(HELP), .help = "Print the completions for a shell."},

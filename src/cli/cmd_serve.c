@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/model.h"
+#include "server/server.h"
+
+/* Sequences of full length that memory is planned for, cached prefixes included; more share it as long as they are short. */
+#define FULL_SEQUENCES 2
+
+static void on_ready(void *ctx, const char *url)
+{
+    cli_context *cli = ctx;
+    glm_error err;
+    cli_printf(&cli->out, "listening on %s\n", url);
+    if (cli_out_flush(&cli->out, &err) != GLM_OK) /* nobody reads it: serving goes on */
+        cli_warn(cli, "%s; listening on %s", err.text, url);
+}
+
+static void on_log(void *ctx, int level, const char *line)
+{
+    if (level == 0)
+        cli_warn(ctx, "%s", line);
+    else
+        cli_note(ctx, "%s", line);
+}
+
+static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error *err)
+{
+    const cli_args *args = &cli->args;
+    p->host = cli_text(args, OPT_HOST);
+    p->port = (uint16_t)cli_count(args, OPT_PORT);
+    p->model_name = cli_text(args, OPT_MODEL_NAME);
+    p->key_file = cli_text(args, OPT_KEY_FILE);
+    p->allow_no_key = cli_flag(args, OPT_ALLOW_NO_KEY);
+    p->is_strict_model = cli_flag(args, OPT_STRICT_MODEL);
+    p->clears_thinking = cli_flag(args, OPT_CLEAR_THINKING);
+    p->early_role_chunk = !cli_flag(args, OPT_NO_EARLY_ROLE_CHUNK);
+    p->n_connections = (uint32_t)cli_count(args, OPT_MAX_CONNECTIONS);
+    p->n_per_address = (uint32_t)cli_count(args, OPT_MAX_PER_ADDRESS);
+    p->tls_cert = cli_text(args, OPT_TLS_CERT);
+    p->tls_key = cli_text(args, OPT_TLS_KEY);
+    p->script_file = cli_text(args, OPT_SCRIPT);
+    if (!p->tls_cert != !p->tls_key)
+        return glm_fail(err, GLM_EARG, "--tls-cert: expected --tls-key with it, and the reverse");
+    const cli_engine_needs needs = {.n_sessions = FULL_SEQUENCES};
+    p->scheduler.engine = cli_engine_params(args, &needs);
+    p->scheduler.max_active = (uint32_t)cli_count(args, OPT_MAX_ACTIVE);
+    p->scheduler.max_queue = (uint32_t)cli_count(args, OPT_QUEUE);
+    p->scheduler.state_dir = cli_text(args, OPT_STATE);
+    p->scheduler.share = cli_choice_is(args, OPT_SHARE_PREFIX, "all")    ? GLM_SHARE_ALL
+                         : cli_choice_is(args, OPT_SHARE_PREFIX, "none") ? GLM_SHARE_NONE
+                                                                         : GLM_SHARE_KEY;
+    p->scheduler.log = on_log;
+    p->scheduler.log_ctx = cli;
+    p->on_ready = on_ready;
+    p->log = on_log;
+    p->log_ctx = cli;
+    return GLM_OK;
+}
+
+glm_status cmd_serve(cli_context *cli, glm_error *err)
+{
+    glm_server_params params = glm_server_params_default();
+    const char *name = cli->args.n_arguments > 0 ? cli->args.arguments[0] : NULL;
+    glm_model *model;
+    char *path;
+    glm_status st = read_params(&params, cli, err);
+    if (st == GLM_OK)
+        st = cli_model_open(cli, name, &model, &path, err);
+    if (st != GLM_OK)
+        return st;
+    for (uint32_t i = 0; glm_model_note(model, i); i++)
+        cli_note(cli, "%s", glm_model_note(model, i));
+    st = glm_server_run(model, &params, err);
+    glm_model_close(model);
+    free(path);
+    return st;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/* Whole answers and errors, in the words of either dialect. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "server/server_internal.h"
+
+void glm_new_id(char out[GLM_ID_BYTES], const char *prefix)
+{
+    unsigned char chance[12];
+    static uint64_t count; /* of the loop's thread alone */
+    if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance) {
+        count++;
+        memset(chance, 0, sizeof chance);
+        memcpy(chance, &count, sizeof count);
+    }
+    size_t n = (size_t)snprintf(out, GLM_ID_BYTES, "%s", prefix);
+    for (size_t i = 0; i < sizeof chance && n + 3 <= GLM_ID_BYTES; i++)
+        n += (size_t)snprintf(out + n, GLM_ID_BYTES - n, "%02x", chance[i]);
+}
+
+void glm_call_free(glm_call *call)
+{
+    free(call);
+}
+
+void glm_answer(glm_call *call, int status, glm_text body, const char *type)
+{
+    glm_server *s = call->server;
+    s->n_requests[status / 100 < 6 ? status / 100 : 0]++;
+    if (status != 204)
+        glm_http_add_header(call->x, "Content-Type", type);
+    glm_http_set_user(call->x, NULL);
+    glm_http_respond(call->x, status, body);
+    glm_call_free(call);
+}
+
+void glm_answer_json(glm_call *call, int status, const glm_str *json)
+{
+    glm_text failed = glm_text_c("{\"error\":{\"message\":\"no memory\",\"type\":\"server_error\","
+                                 "\"param\":null,\"code\":null}}");
+    if (json->has_failed)
+        glm_answer(call, 500, failed, "application/json");
+    else
+        glm_answer(call, status, glm_str_text(json), "application/json");
+}
+
+static const char *openai_type(int status)
+{
+    switch (status) {
+    case 403:
+    case 421:
+        return "permission_error";
+    case 408:
+    case 504:
+        return "timeout_error";
+    case 429:
+        return "rate_limit_error";
+    case 501:
+        return "not_supported_error";
+    case 503:
+        return "unavailable_error";
+    default:
+        return status >= 500 ? "server_error" : "invalid_request_error";
+    }
+}
+
+static const char *anthropic_type(int status)
+{
+    switch (status) {
+    case 401:
+        return "authentication_error";
+    case 403:
+    case 421:
+        return "permission_error";
+    case 404:
+        return "not_found_error";
+    case 408:
+    case 504:
+        return "timeout_error";
+    case 413:
+        return "request_too_large";
+    case 429:
+        return "rate_limit_error";
+    case 503:
+    case 529:
+        return "overloaded_error";
+    default:
+        return status == 500 ? "api_error" : "invalid_request_error";
+    }
+}
+
+void glm_error_body(glm_str *out, dialect d, int status, const char *code, const char *param,
+                    const char *message, const char *request_id)
+{
+    glm_json_writer w = glm_json_writer_of(out);
+    glm_json_begin_object(&w);
+    if (d == DIALECT_ANTHROPIC) {
+        glm_json_write_key(&w, "type");
+        glm_json_write_c(&w, "error");
+    }
+    glm_json_write_key(&w, "error");
+    glm_json_begin_object(&w);
+    if (d == DIALECT_ANTHROPIC) {
+        glm_json_write_key(&w, "type");
+        glm_json_write_c(&w, anthropic_type(status));
+        glm_json_write_key(&w, "message");
+        glm_json_write_c(&w, message);
+        glm_json_end_object(&w);
+        glm_json_write_key(&w, "request_id");
+        glm_json_write_c(&w, request_id);
+    } else {
+        glm_json_write_key(&w, "message");
+        glm_json_write_c(&w, message);
+        glm_json_write_key(&w, "type");
+        glm_json_write_c(&w, openai_type(status));
+        glm_json_write_key(&w, "param");
+        if (param)
+            glm_json_write_c(&w, param);
+        else
+            glm_json_write_null(&w);
+        glm_json_write_key(&w, "code");
+        if (code)
+            glm_json_write_c(&w, code);
+        else
+            glm_json_write_null(&w);
+        glm_json_end_object(&w);
+    }
+    glm_json_end_object(&w);
+}
+
+void glm_answer_error(glm_call *call, int status, const char *code, const char *param, int retry_s,
+                      const char *fmt, ...)
+{
+    char message[257];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    for (char *c = message; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    if (call->dialect == DIALECT_ANTHROPIC && status == 503)
+        status = 529;
+    if (retry_s > 0) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%d", retry_s);
+        glm_http_add_header(call->x, "Retry-After", seconds);
+    } else {
+        glm_http_add_header(call->x, "x-should-retry", "false");
+    }
+    glm_str body = {0};
+    glm_error_body(&body, call->dialect, status, code, param, message, call->request_id);
+    glm_answer_json(call, status, &body);
+    glm_str_deinit(&body);
+}
+
+/* "messages[3].content: expected ...": the path before the colon. */
+static bool path_of(char *out, size_t size, const char *text)
+{
+    size_t n = strcspn(text, ": ");
+    if (text[n] != ':' || n == 0 || n >= size)
+        return false;
+    memcpy(out, text, n);
+    out[n] = '\0';
+    return true;
+}
+
+void glm_answer_status(glm_call *call, glm_status st, const glm_error *err)
+{
+    char path[128];
+    const char *param = path_of(path, sizeof path, err->text) ? path : NULL;
+    switch (st) {
+    case GLM_EARG:
+    case GLM_EFORMAT:
+    case GLM_EUNSUPP:
+    case GLM_ELIMIT:
+        glm_answer_error(call, 400, st == GLM_EUNSUPP ? "unsupported_parameter" : "invalid_value",
+                         param, 0, "%s", err->text);
+        return;
+    case GLM_EBUSY:
+        glm_answer_error(call, 503, "overloaded", NULL, 1,
+                         "the server has as many requests as it takes; try again");
+        return;
+    default:
+        glm_server_log(call->server, 0, "%s: %s", call->request_id, err->text);
+        glm_answer_error(call, 500, NULL, NULL, 1, "the server failed: %s", glm_status_name(st));
+    }
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT
+/* Chat Completions: one chunk or message a choice. Source: OpenAI's API reference; deltas of reasoning as llama.cpp, SGLang and
+ * DeepSeek name them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/sse.h"
+#include "server/chat_input.h"
+#include "server/generation.h"
+
+#define CHOICES_MAX 8
+
+static const char *finish_name(glm_ending ending)
+{
+    switch (ending) {
+    case GLM_ENDING_TOOL_CALLS:
+        return "tool_calls";
+    case GLM_ENDING_LENGTH:
+    case GLM_ENDING_CONTEXT:
+        return "length";
+    default:
+        return "stop";
+    }
+}
+
+static void write_usage(glm_json_writer *w, const glm_generation *g)
+{
+    uint32_t n = glm_generation_n_tokens(g);
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "prompt_tokens");
+    glm_json_write_u64(w, g->n_prompt);
+    glm_json_write_key(w, "completion_tokens");
+    glm_json_write_u64(w, n);
+    glm_json_write_key(w, "total_tokens");
+    glm_json_write_u64(w, (uint64_t)g->n_prompt + n);
+    glm_json_write_key(w, "prompt_tokens_details");
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "cached_tokens");
+    glm_json_write_u64(w, g->n_cached);
+    glm_json_end_object(w);
+    glm_json_write_key(w, "completion_tokens_details");
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "reasoning_tokens");
+    glm_json_write_u64(w, glm_generation_n_reasoning(g));
+    glm_json_end_object(w);
+    glm_json_end_object(w);
+}
+
+static void write_start(glm_json_writer *w, const glm_generation *g, const char *object)
+{
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "id");
+    glm_json_write_c(w, g->id);
+    glm_json_write_key(w, "object");
+    glm_json_write_c(w, object);
+    glm_json_write_key(w, "created");
+    glm_json_write_i64(w, g->created);
+    glm_json_write_key(w, "model");
+    glm_json_write_c(w, g->model);
+    glm_json_write_key(w, "system_fingerprint");
+    glm_json_write_c(w, "fp_glm_" /* same build, same bits */);
+}
+
+/* ---- Streams ---- */
+
+typedef struct chunk {
+    glm_str json;
+    glm_json_writer w;
+} chunk;
+
+/* Up to the opened delta. */
+static void open_chunk(chunk *k, const glm_generation *g, uint32_t index)
+{
+    k->json = (glm_str){0};
+    k->w = glm_json_writer_of(&k->json);
+    write_start(&k->w, g, "chat.completion.chunk");
+    glm_json_write_key(&k->w, "choices");
+    glm_json_begin_array(&k->w);
+    glm_json_begin_object(&k->w);
+    glm_json_write_key(&k->w, "index");
+    glm_json_write_u64(&k->w, index);
+    glm_json_write_key(&k->w, "delta");
+    glm_json_begin_object(&k->w);
+}
+
+static void close_chunk(chunk *k, glm_generation *g, glm_choice *c, const char *finish)
+{
+    glm_json_writer *w = &k->w;
+    glm_json_end_object(w);
+    if (g->wants_logprobs && c && c->logprobs.length > 0) {
+        glm_json_write_key(w, "logprobs");
+        glm_json_begin_object(w);
+        glm_json_write_key(w, "content");
+        glm_str list = {0};
+        glm_str_append_c(&list, "[");
+        glm_str_append_text(&list, glm_str_text(&c->logprobs));
+        glm_str_append_c(&list, "]");
+        glm_json_write_raw(w, glm_str_text(&list));
+        glm_str_deinit(&list);
+        glm_json_write_key(w, "refusal");
+        glm_json_write_null(w);
+        glm_json_end_object(w);
+        glm_str_clear(&c->logprobs);
+    }
+    glm_json_write_key(w, "finish_reason");
+    if (finish)
+        glm_json_write_c(w, finish);
+    else
+        glm_json_write_null(w);
+    glm_json_end_object(w);
+    glm_json_end_array(w);
+    if (g->include_usage) {
+        glm_json_write_key(w, "usage");
+        if (g->continuous_usage)
+            write_usage(w, g);
+        else
+            glm_json_write_null(w);
+    }
+    glm_json_end_object(w);
+    glm_sse_event(&g->out, NULL, glm_str_text(&k->json));
+    glm_str_deinit(&k->json);
+}
+
+static void send_role(glm_generation *g)
+{
+    for (uint32_t i = 0; i < g->n_choices; i++) {
+        chunk k;
+        open_chunk(&k, g, i);
+        glm_json_write_key(&k.w, "role");
+        glm_json_write_c(&k.w, "assistant");
+        glm_json_write_key(&k.w, "content");
+        glm_json_write_c(&k.w, "");
+        close_chunk(&k, g, NULL, NULL);
+    }
+}
+
+static void begin(glm_generation *g)
+{
+    if (!g->streams)
+        return;
+    glm_generation_open_stream(g);
+    if (g->server->p.early_role_chunk)
+        send_role(g);
+}
+
+static void write_call_delta(glm_json_writer *w, const glm_choice *c, const glm_chat_event *event)
+{
+    bool is_begin = event->type == GLM_CHAT_EVENT_CALL_BEGIN;
+    glm_text text = {event->text, event->length};
+    glm_json_write_key(w, "tool_calls");
+    glm_json_begin_array(w);
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "index");
+    glm_json_write_u64(w, event->call);
+    if (is_begin) {
+        glm_json_write_key(w, "id");
+        glm_json_write_c(w, c->call_ids[event->call].id);
+        glm_json_write_key(w, "type");
+        glm_json_write_c(w, "function");
+    }
+    glm_json_write_key(w, "function");
+    glm_json_begin_object(w);
+    if (is_begin) {
+        glm_json_write_key(w, "name");
+        glm_json_write_text(w, text);
+    }
+    glm_json_write_key(w, "arguments");
+    glm_json_write_text(w, is_begin ? (glm_text){"", 0} : text);
+    glm_json_end_object(w);
+    glm_json_end_object(w);
+    glm_json_end_array(w);
+}
+
+static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
+{
+    if (!g->streams || event->type == GLM_CHAT_EVENT_CALL_END ||
+        event->type == GLM_CHAT_EVENT_CALL_CUT)
+        return;
+    chunk k;
+    open_chunk(&k, g, c->index);
+    switch (event->type) {
+    case GLM_CHAT_EVENT_REASONING:
+    case GLM_CHAT_EVENT_CONTENT:
+        glm_json_write_key(&k.w,
+                           event->type == GLM_CHAT_EVENT_CONTENT ? "content" : "reasoning_content");
+        glm_json_write_text(&k.w, (glm_text){event->text, event->length});
+        break;
+    default:
+        write_call_delta(&k.w, c, event);
+    }
+    close_chunk(&k, g, c, NULL);
+}
+
+static void token(glm_generation *g, glm_choice *c, const glm_event *event)
+{
+    if (!g->wants_logprobs)
+        return;
+    if (c->logprobs.length > 0)
+        glm_str_append_c(&c->logprobs, ", ");
+    glm_json_writer w = glm_json_writer_of(&c->logprobs);
+    glm_write_logprob(&w, g->server, event);
+}
+
+static void over(glm_generation *g, glm_choice *c)
+{
+    if (!g->streams)
+        return;
+    chunk k;
+    open_chunk(&k, g, c->index);
+    close_chunk(&k, g, c, finish_name(c->ending));
+}
+
+static void end_stream(glm_generation *g)
+{
+    if (g->include_usage) {
+        glm_str json = {0};
+        glm_json_writer w = glm_json_writer_of(&json);
+        write_start(&w, g, "chat.completion.chunk");
+        glm_json_write_key(&w, "choices");
+        glm_json_begin_array(&w);
+        glm_json_end_array(&w);
+        glm_json_write_key(&w, "usage");
+        write_usage(&w, g);
+        glm_json_end_object(&w);
+        glm_sse_event(&g->out, NULL, glm_str_text(&json));
+        glm_str_deinit(&json);
+    }
+    glm_sse_event(&g->out, NULL, glm_text_c("[DONE]"));
+}
+
+/* ---- Whole answers ---- */
+
+static void write_calls(glm_json_writer *w, const glm_choice *c, const glm_chat_message *m)
+{
+    glm_json_write_key(w, "tool_calls");
+    glm_json_begin_array(w);
+    for (size_t i = 0; i < m->n_calls && i < c->n_calls; i++) {
+        glm_json_begin_object(w);
+        glm_json_write_key(w, "id");
+        glm_json_write_c(w, c->call_ids[i].id);
+        glm_json_write_key(w, "type");
+        glm_json_write_c(w, "function");
+        glm_json_write_key(w, "function");
+        glm_json_begin_object(w);
+        glm_json_write_key(w, "name");
+        glm_json_write_text(w, (glm_text){m->calls[i].name, m->calls[i].name_length});
+        glm_json_write_key(w, "arguments");
+        glm_json_write_text(w, (glm_text){m->calls[i].arguments, m->calls[i].arguments_length});
+        glm_json_end_object(w);
+        glm_json_end_object(w);
+    }
+    glm_json_end_array(w);
+}
+
+static void write_message(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
+{
+    const glm_chat_message *m = c->parser ? glm_chat_parser_message(c->parser) : NULL;
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "role");
+    glm_json_write_c(w, "assistant");
+    glm_json_write_key(w, "content");
+    if (m && m->n_calls > 0 && c->text.length == 0)
+        glm_json_write_null(w);
+    else
+        glm_json_write_text(w, glm_str_text(&c->text));
+    glm_json_write_key(w, "refusal");
+    glm_json_write_null(w);
+    if (m && m->reasoning_length > 0 && !g->hides_reasoning) {
+        glm_json_write_key(w, "reasoning_content");
+        glm_json_write_text(w, (glm_text){m->reasoning, m->reasoning_length});
+    }
+    if (m && m->n_calls > 0)
+        write_calls(w, c, m);
+    glm_json_end_object(w);
+}
+
+static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
+{
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "index");
+    glm_json_write_u64(w, c->index);
+    glm_json_write_key(w, "message");
+    write_message(w, g, c);
+    glm_json_write_key(w, "logprobs");
+    if (g->wants_logprobs) {
+        glm_json_begin_object(w);
+        glm_json_write_key(w, "content");
+        glm_json_begin_array(w);
+        if (c->logprobs.length > 0)
+            glm_json_write_raw(w, glm_str_text(&c->logprobs));
+        glm_json_end_array(w);
+        glm_json_write_key(w, "refusal");
+        glm_json_write_null(w);
+        glm_json_end_object(w);
+    } else {
+        glm_json_write_null(w);
+    }
+    glm_json_write_key(w, "finish_reason");
+    glm_json_write_c(w, finish_name(c->ending));
+    glm_json_end_object(w);
+}
+
+static void end(glm_generation *g)
+{
+    if (g->streams) {
+        end_stream(g);
+        return;
+    }
+    glm_json_writer w = glm_json_writer_of(&g->out);
+    write_start(&w, g, "chat.completion");
+    glm_json_write_key(&w, "choices");
+    glm_json_begin_array(&w);
+    for (uint32_t i = 0; i < g->n_choices; i++)
+        write_choice(&w, g, &g->choices[i]);
+    glm_json_end_array(&w);
+    glm_json_write_key(&w, "usage");
+    write_usage(&w, g);
+    glm_json_end_object(&w);
+}
+
+static void fail(glm_generation *g, int status, const char *message)
+{
+    glm_str json = {0};
+    glm_error_body(&json, DIALECT_OPENAI, status, NULL, NULL, message, g->call->request_id);
+    glm_sse_event(&g->out, NULL, glm_str_text(&json));
+    glm_str_deinit(&json);
+}
+
+static void keep_alive(glm_generation *g)
+{
+    glm_sse_comment(&g->out, "keep-alive");
+}
+
+static const glm_voice voice = {.begin = begin,
+                                .delta = delta,
+                                .token = token,
+                                .over = over,
+                                .end = end,
+                                .fail = fail,
+                                .keep_alive = keep_alive};
+
+/* ---- Requests ---- */
+
+/* Fields that ask for what this server does not do. */
+static bool refuse_unsupported(const glm_json *root, glm_field_error *err)
+{
+    static const char *const names[] = {"audio", "functions", "function_call",
+                                        "web_search_options"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (glm_field(root, names[i]))
+            return glm_field_refuse(err, names[i], "%s: not supported%s", names[i],
+                                    i == 1 || i == 2 ? "; use tools and tool_choice" : "");
+    const glm_json *modalities = glm_field(root, "modalities");
+    for (const glm_json *m = modalities ? modalities->first : NULL; m; m = m->next)
+        if (!glm_json_is(m, "text"))
+            return glm_field_refuse(err, "modalities", "modalities: only text is not supported");
+    return true;
+}
+
+static bool read_stream(glm_generation *g, glm_field_error *err)
+{
+    const glm_json *options = glm_field(g->root, "stream_options");
+    if (!glm_field_bool(g->root, "stream", &g->streams, err))
+        return false;
+    if (!options)
+        return true;
+    if (options->type != GLM_JSON_OBJECT || !g->streams)
+        return glm_field_refuse(err, "stream_options",
+                                "stream_options: expected an object, and only with stream");
+    if (!glm_field_bool(options, "include_usage", &g->include_usage, err) ||
+        !glm_field_bool(options, "continuous_usage_stats", &g->continuous_usage, err))
+        return false;
+    g->include_usage |= g->continuous_usage;
+    return true;
+}
+
+static bool read_logprobs(glm_generation *g, glm_field_error *err)
+{
+    int64_t n_top = 0;
+    if (!glm_field_bool(g->root, "logprobs", &g->wants_logprobs, err) ||
+        !glm_field_int(g->root, "top_logprobs", 0, 20, &n_top, err))
+        return false;
+    if (n_top > 0 && !g->wants_logprobs)
+        return glm_field_refuse(err, "top_logprobs", "top_logprobs: expected logprobs with it");
+    g->n_top = (uint32_t)n_top;
+    return true;
+}
+
+static bool read_limits(glm_generation *g, int64_t *max_tokens, glm_field_error *err)
+{
+    int64_t n = 1, most = -1, least = -1;
+    if (!glm_field_int(g->root, "n", 1, CHOICES_MAX, &n, err) ||
+        !glm_field_int(g->root, "max_tokens", -1, INT64_MAX, &least, err) ||
+        !glm_field_int(g->root, "max_completion_tokens", -1, INT64_MAX, &most, err))
+        return false;
+    if (most == 0 || (most < 0 && least == 0))
+        return glm_field_refuse(err, most == 0 ? "max_completion_tokens" : "max_tokens",
+                                "max_tokens: expected an integer from 1");
+    g->n_choices = (uint32_t)n;
+    *max_tokens = most > 0 ? most : least > 0 ? least : 0;
+    return true;
+}
+
+void glm_handle_chat(glm_call *call)
+{
+    glm_arena arena;
+    const glm_json *root;
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    glm_generation *g = glm_generation_create(call, &arena, root);
+    if (!g || !glm_read_model(g))
+        return;
+    glm_generation_params p = {.voice = &voice, .request = glm_request_params_default()};
+    glm_sampler_params sampler = glm_sampler_params_of(g->server->model);
+    glm_field_error err;
+    bool includes = true;
+    p.request.sampler = &sampler;
+    glm_new_id(g->id, "chatcmpl-");
+    if (!refuse_unsupported(root, &err) || !read_stream(g, &err) || !read_logprobs(g, &err) ||
+        !read_limits(g, &p.max_tokens, &err) ||
+        !glm_read_sampling(g, "stop", &sampler, &p.request, &err) ||
+        !glm_field_bool(root, "include_reasoning", &includes, &err)) {
+        glm_generation_refuse(g, &err);
+        return;
+    }
+    g->hides_reasoning = !includes;
+    glm_chat_input input = {.root = root, .json = glm_http_body(call->x), .names = "tools"};
+    glm_chat_start_generation(g, &input, &p);
+}
+
+void glm_handle_count_chat(glm_call *call)
+{
+    glm_chat_count(call, glm_http_body(call->x), "response.input_tokens");
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From a conversation, in the shape of Chat Completions, to a generation: switches, tools and their choice, constraint, prompt.
+ * The other APIs first write their requests in that shape.
+ */
+#ifndef GLM_SERVER_CHAT_INPUT_H
+#define GLM_SERVER_CHAT_INPUT_H
+
+#include "server/generation.h"
+
+typedef struct glm_chat_input {
+    const glm_json *root; /* the request as it came: choice of tools, format, budget */
+    glm_text json;     /* {"messages": [...], "tools": [...], switches}, Chat Completions' shape */
+    const char *names; /* what its tools are called in errors */
+    bool thinks_not;   /* thinking is off unless the request says otherwise */
+    const glm_json
+        *format; /* of the answer: {"type": "json_schema", ...}; NULL: root's response_format */
+} glm_chat_input;
+
+/** Render and start, or answer an error; *g is used up. Fills p's prompt, constraint and budget. */
+void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
+                               glm_generation_params *p);
+
+/** Answer with the length of the prompt that the request makes. */
+void glm_chat_count(glm_call *call, glm_text json, const char *object);
+
+#endif

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: MIT
+#include "server/generation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+
+/* While a prompt is read a client hears something this often. */
+#define KEEP_ALIVE_S 10
+#define NOT_FINITE (-9999.0)
+
+/* ---- Life ---- */
+
+glm_server *glm_generation_server(const glm_generation *g)
+{
+    return g->server;
+}
+
+glm_generation *glm_generation_next(const glm_generation *g)
+{
+    return g->next;
+}
+
+void glm_generation_lose_event(glm_generation *g)
+{
+    g->lost_event = true;
+}
+
+glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const glm_json *root)
+{
+    glm_generation *g = glm_new(glm_generation);
+    if (!g) {
+        glm_arena_deinit(arena);
+        glm_answer_error(call, 503, "no_memory", NULL, 1, "the server has no memory for this");
+        return NULL;
+    }
+    g->server = call->server;
+    g->call = call;
+    g->arena = *arena;
+    g->root = root;
+    g->created = (int64_t)time(NULL);
+    g->n_choices = 1;
+    return g;
+}
+
+/* All but the call. */
+static void free_parts(glm_generation *g)
+{
+    if (g->request) {
+        glm_request_release(g->request);
+        glm_server_forget(g->server, g);
+        glm_key *key = glm_auth_of_owner(&g->server->auth, g->call->owner);
+        if (key && key->n_active > 0)
+            key->n_active--;
+        g->server->n_generations--;
+        if (g->previous)
+            g->previous->next = g->next;
+        else
+            g->server->first = g->next;
+        if (g->next)
+            g->next->previous = g->previous;
+    }
+    if (g->voice && g->voice->free_state && g->state)
+        g->voice->free_state(g);
+    for (uint32_t i = 0; g->choices && i < g->n_choices; i++) {
+        glm_choice *c = &g->choices[i];
+        glm_chat_parser_destroy(c->parser);
+        glm_str_deinit(&c->stop.held);
+        glm_str_deinit(&c->text);
+        glm_str_deinit(&c->logprobs);
+        free(c->call_ids);
+        free(c->state);
+    }
+    free(g->choices);
+    free(g->state);
+    glm_watch_free(g->timer);
+    glm_chat_request_destroy(g->chat);
+    glm_arena_deinit(&g->arena);
+    glm_str_deinit(&g->out);
+    free(g);
+}
+
+void glm_generation_discard(glm_generation *g)
+{
+    free_parts(g);
+}
+
+void glm_generation_refuse(glm_generation *g, const glm_field_error *err)
+{
+    glm_call *call = g->call;
+    bool is_unsupported = strstr(err->text, "not supported") != NULL;
+    free_parts(g);
+    glm_answer_error(call, 400, is_unsupported ? "unsupported_parameter" : "invalid_value",
+                     err->param, 0, "%s", err->text);
+}
+
+static void free_all(glm_generation *g)
+{
+    glm_call *call = g->call;
+    free_parts(g);
+    glm_call_free(call);
+}
+
+void glm_generation_lose_peer(glm_generation *g)
+{
+    free_all(g); /* releasing the request cancels it */
+}
+
+void glm_generation_resume(glm_generation *g)
+{
+    if (!g->is_paused)
+        return;
+    g->is_paused = false;
+    glm_request_pause(g->request, false);
+}
+
+uint32_t glm_generation_n_tokens(const glm_generation *g)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_choices; i++)
+        n += g->choices[i].n_tokens;
+    return n;
+}
+
+uint32_t glm_generation_n_reasoning(const glm_generation *g)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_choices; i++)
+        n += g->choices[i].n_reasoning;
+    return n;
+}
+
+/* ---- Output ---- */
+
+void glm_generation_open_stream(glm_generation *g)
+{
+    glm_http_exchange *x = g->call->x;
+    glm_http_add_header(x, "Content-Type", "text/event-stream; charset=utf-8");
+    glm_http_add_header(x, "Cache-Control", "no-cache");
+    glm_http_add_header(x, "X-Accel-Buffering", "no");
+    g->server->n_requests[2]++;
+    glm_http_begin(x, 200);
+    g->has_begun = true;
+}
+
+/* Send what the voice wrote. */
+static void flush(glm_generation *g)
+{
+    if (!g->has_begun || g->out.length == 0)
+        return;
+    bool is_slow = glm_http_write(g->call->x, glm_str_text(&g->out));
+    glm_str_clear(&g->out);
+    if (is_slow && !g->is_paused) {
+        g->is_paused = true;
+        glm_request_pause(g->request, true);
+    }
+}
+
+/* The answer is complete: end the exchange and everything. */
+static void finish(glm_generation *g)
+{
+    glm_call *call = g->call;
+    g->voice->end(g);
+    if (g->has_begun) {
+        flush(g);
+        glm_http_set_user(call->x, NULL);
+        glm_http_end(call->x);
+        free_all(g);
+        return;
+    }
+    glm_str body = g->out;
+    g->out = (glm_str){0};
+    free_parts(g);
+    glm_answer_json(call, 200, &body);
+    glm_str_deinit(&body);
+}
+
+static void fail(glm_generation *g, int status, const char *message)
+{
+    glm_call *call = g->call;
+    if (!g->has_begun) {
+        free_parts(g);
+        glm_answer_error(call, status, NULL, NULL, status >= 500 ? 1 : 0, "%s", message);
+        return;
+    }
+    g->voice->fail(g, status, message);
+    flush(g);
+    glm_http_set_user(call->x, NULL);
+    glm_http_end(call->x);
+    free_all(g);
+}
+
+static void on_keep_alive(void *ctx)
+{
+    glm_generation *g = ctx;
+    if (!g->is_waiting || !g->has_begun)
+        return;
+    g->voice->keep_alive(g);
+    flush(g);
+}
+
+/* ---- Choices ---- */
+
+static void end_choice(glm_generation *g, glm_choice *c, glm_ending ending)
+{
+    if (c->is_over)
+        return;
+    c->is_over = true;
+    c->ending = ending;
+    g->n_over++;
+    g->voice->over(g, c);
+}
+
+/* Content that is certain not to be part of a stop string. */
+static void on_content(void *ctx, const char *text, size_t length)
+{
+    glm_choice *c = ctx;
+    glm_str_append(&c->text, text, length);
+    glm_chat_event event = {.type = GLM_CHAT_EVENT_CONTENT, .text = text, .length = length};
+    c->g->voice->delta(c->g, c, &event);
+}
+
+static bool on_chat_event(void *ctx, const glm_chat_event *event)
+{
+    glm_choice *c = ctx;
+    glm_generation *g = c->g;
+    if (c->is_over || c->stop.has_stopped)
+        return true;
+    switch (event->type) {
+    case GLM_CHAT_EVENT_CONTENT:
+        glm_stop_text_feed(&c->stop, event->text, event->length, on_content, c);
+        return true;
+    case GLM_CHAT_EVENT_REASONING:
+        if (!g->hides_reasoning)
+            g->voice->delta(g, c, event);
+        return true;
+    case GLM_CHAT_EVENT_CALL_BEGIN: {
+        glm_call_id *ids = realloc(c->call_ids, (event->call + 1) * sizeof *ids);
+        if (!ids)
+            return false;
+        c->call_ids = ids;
+        c->n_calls = event->call + 1;
+        glm_new_id(ids[event->call].id, g->call->dialect == DIALECT_ANTHROPIC ? "toolu_" : "call_");
+        g->voice->delta(g, c, event);
+        return true;
+    }
+    default:
+        g->voice->delta(g, c, event);
+        if (event->type == GLM_CHAT_EVENT_CALL_END && g->single_call)
+            c->stop.has_stopped = true; /* one call was asked for: what follows is not read */
+        return true;
+    }
+}
+
+static void feed_raw(glm_generation *g, glm_choice *c, const glm_event *event)
+{
+    if (event->length == 0)
+        return;
+    glm_str_append(&c->text, event->text, event->length);
+    glm_chat_event delta = {
+        .type = GLM_CHAT_EVENT_CONTENT, .text = event->text, .length = event->length};
+    g->voice->delta(g, c, &delta);
+}
+
+static void on_token(glm_generation *g, const glm_event *event)
+{
+    glm_choice *c = &g->choices[event->choice];
+    glm_error err;
+    if (c->is_over)
+        return;
+    g->is_waiting = false;
+    c->n_tokens++;
+    if (!c->parser) {
+        feed_raw(g, c, event);
+    } else {
+        glm_chat_channel channel = glm_chat_parser_channel(c->parser);
+        c->n_reasoning += channel == GLM_CHAT_CHANNEL_REASONING || channel == GLM_CHAT_CHANNEL_HELD;
+        if (glm_chat_parser_feed(c->parser, &event->id, 1, &err) != GLM_OK) {
+            fail(g, 500, err.text);
+            return;
+        }
+    }
+    if (g->voice->token)
+        g->voice->token(g, c, event);
+    if (c->stop.has_stopped) {
+        bool is_call = g->single_call && c->n_calls > 0;
+        if (is_call && glm_chat_parser_finish(c->parser, GLM_CHAT_END_STOP_TEXT, &err) != GLM_OK) {
+            fail(g, 500, err.text);
+            return;
+        }
+        end_choice(g, c, is_call ? GLM_ENDING_TOOL_CALLS : GLM_ENDING_STOP_TEXT);
+    }
+    if (g->n_over == g->n_choices) {
+        finish(g); /* by stop strings: nothing more is to come that counts */
+        return;
+    }
+    flush(g);
+}
+
+static glm_ending ending_of(const glm_generation *g, const glm_choice *c, const glm_event *event)
+{
+    switch (event->finish) {
+    case GLM_FINISH_STOP_TEXT:
+        return GLM_ENDING_STOP_TEXT;
+    case GLM_FINISH_STOP:
+        break;
+    default:
+        return g->n_prompt + c->n_tokens >= g->server->engine.n_ctx ? GLM_ENDING_CONTEXT
+                                                                    : GLM_ENDING_LENGTH;
+    }
+    if (!c->parser)
+        return GLM_ENDING_STOP;
+    switch (glm_chat_parser_message(c->parser)->finish) {
+    case GLM_CHAT_FINISH_TOOL_CALLS:
+        return GLM_ENDING_TOOL_CALLS;
+    case GLM_CHAT_FINISH_LENGTH:
+        return GLM_ENDING_LENGTH;
+    default:
+        return GLM_ENDING_STOP;
+    }
+}
+
+static void on_finished(glm_generation *g, const glm_event *event)
+{
+    glm_choice *c = &g->choices[event->choice];
+    glm_error err;
+    if (c->is_over)
+        return;
+    if (!c->parser)
+        feed_raw(g, c, event);
+    c->stop_index = event->stop_index;
+    if (c->parser && glm_chat_parser_finish(c->parser, GLM_CHAT_END_LIMIT, &err) != GLM_OK) {
+        fail(g, 500, err.text);
+        return;
+    }
+    glm_stop_text_end(&c->stop, on_content, c);
+    end_choice(g, c, c->stop.has_stopped ? GLM_ENDING_STOP_TEXT : ending_of(g, c, event));
+    flush(g);
+}
+
+static void on_done(glm_generation *g, const glm_event *event)
+{
+    g->queue_s = event->queue_s;
+    g->prefill_s = event->prefill_s;
+    g->decode_s = event->decode_s;
+    if (g->lost_event)
+        fail(g, 503, "the server has no memory for this");
+    else if (!event->error)
+        finish(g);
+    else if (event->error->status == GLM_ECANCELED)
+        fail(g, 503, "the server is stopping");
+    else
+        fail(g, 500, event->error->text);
+}
+
+void glm_generation_feed(glm_generation *g, const glm_event *event)
+{
+    if (event->n_prompt)
+        g->n_prompt = event->n_prompt;
+    if (event->n_cached)
+        g->n_cached = event->n_cached;
+    switch (event->kind) {
+    case GLM_EVENT_STARTED:
+    case GLM_EVENT_PREFILL:
+        return;
+    case GLM_EVENT_PROMPT_LOGPROBS:
+        if (g->voice->prompt_logprobs)
+            g->voice->prompt_logprobs(g, event);
+        return;
+    case GLM_EVENT_TOKEN:
+        on_token(g, event);
+        return;
+    case GLM_EVENT_FINISHED:
+        on_finished(g, event);
+        return;
+    case GLM_EVENT_DONE:
+        on_done(g, event);
+        return;
+    }
+}
+
+/* ---- Starting ---- */
+
+static glm_status make_choices(glm_generation *g, const glm_generation_params *p, glm_error *err)
+{
+    g->choices = glm_new_array(glm_choice, g->n_choices);
+    if (!g->choices)
+        return glm_fail(err, GLM_ENOMEM, "choices");
+    for (uint32_t i = 0; i < g->n_choices; i++) {
+        glm_choice *c = &g->choices[i];
+        c->g = g;
+        c->index = i;
+        c->stop = (glm_stop_text){.stops = g->stops, .n_stops = p->chat ? g->n_stops : 0};
+        if (!p->chat || g->keeps_tags)
+            continue;
+        glm_chat_parser_params params = glm_chat_parser_params_default();
+        params.start = glm_chat_prompt_start(p->prompt);
+        params.tools = g->chat;
+        params.on_event = on_chat_event;
+        params.ctx = c;
+        glm_status st = glm_chat_parser_create(&c->parser, g->server->chat, &params, err);
+        if (st != GLM_OK)
+            return st;
+    }
+    return GLM_OK;
+}
+
+static bool check_quota(glm_generation *g)
+{
+    glm_server *s = g->server;
+    const glm_key *key = glm_auth_of_owner(&s->auth, g->call->owner);
+    glm_call *call = g->call;
+    if (s->is_stopping) {
+        glm_generation_discard(g);
+        glm_answer_error(call, 503, "stopping", NULL, 5, "the server is stopping");
+        return false;
+    }
+    uint32_t most = s->p.n_per_key ? s->p.n_per_key : 32;
+    if (key && key->n_active >= most) {
+        glm_generation_discard(g);
+        glm_answer_error(call, 429, "rate_limit_exceeded", NULL, 1,
+                         "this key has %u requests running, as many as it may", most);
+        return false;
+    }
+    return true;
+}
+
+/* The prompt alone is longer than the context. */
+static void refuse_overflow(glm_generation *g, size_t n_prompt)
+{
+    glm_call *call = g->call;
+    uint32_t n_ctx = g->server->engine.n_ctx;
+    glm_generation_discard(g);
+    if (call->dialect == DIALECT_ANTHROPIC)
+        glm_answer_error(call, 400, NULL, NULL, 0, "prompt is too long: %zu tokens > %u maximum",
+                         n_prompt, n_ctx);
+    else
+        glm_answer_error(call, 400, "context_length_exceeded", "messages", 0,
+                         "This model's maximum context length is %u tokens. However, your messages "
+                         "resulted in %zu tokens. Please reduce the length of the messages.",
+                         n_ctx, n_prompt);
+}
+
+static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error *err)
+{
+    glm_server *s = g->server;
+    glm_request_params *r = &p->request;
+    size_t n_script = 0;
+    int32_t *script = NULL;
+    if (p->prompt) {
+        size_t length;
+        const char *text = glm_chat_prompt_text(p->prompt, &length);
+        script = glm_script_answer(&s->script, s->tokenizer, (glm_text){text, length}, &n_script);
+    }
+    r->prompt = p->ids;
+    r->n_prompt = p->n_ids;
+    r->n_choices = g->n_choices;
+    uint32_t room = s->engine.n_ctx - (uint32_t)p->n_ids;
+    r->max_tokens = p->max_tokens > 0 && p->max_tokens < room ? (uint32_t)p->max_tokens : room;
+    r->script = script;
+    r->n_script = n_script;
+    r->owner = g->call->owner;
+    r->n_top_logprobs = g->n_top;
+    r->want_logprobs = g->wants_logprobs;
+    r->deadline_s = 30 * 60;
+    r->fn = glm_server_take_event;
+    r->ctx = g;
+    if (!p->chat) {
+        r->stop = g->stops;
+        r->n_stop = g->n_stops;
+    }
+    glm_status st = glm_scheduler_submit(&g->request, s->scheduler, r, err);
+    free(script);
+    return st;
+}
+
+static void enlist(glm_generation *g)
+{
+    glm_server *s = g->server;
+    glm_key *key = glm_auth_of_owner(&s->auth, g->call->owner);
+    if (key)
+        key->n_active++;
+    s->n_generations++;
+    g->next = s->first;
+    if (s->first)
+        s->first->previous = g;
+    s->first = g;
+    glm_http_set_user(g->call->x, g);
+}
+
+void glm_generation_start(glm_generation *g, glm_generation_params *p)
+{
+    glm_server *s = g->server;
+    glm_call *call = g->call;
+    glm_error err;
+    g->voice = p->voice;
+    g->chat = p->chat;
+    if (!check_quota(g))
+        return;
+    if (p->n_ids >= s->engine.n_ctx) {
+        refuse_overflow(g, p->n_ids);
+        return;
+    }
+    glm_status st = make_choices(g, p, &err);
+    if (st == GLM_OK)
+        st = submit(g, p, &err);
+    if (st != GLM_OK) {
+        glm_generation_discard(g);
+        glm_answer_status(call, st, &err);
+        return;
+    }
+    enlist(g);
+    g->n_prompt = (uint32_t)p->n_ids;
+    g->is_waiting = true;
+    g->voice->begin(g);
+    flush(g);
+    /* Without memory for it there are none. */
+    if (g->streams &&
+        glm_watch_timer(&g->timer, s->loop, KEEP_ALIVE_S, on_keep_alive, g, NULL) != GLM_OK)
+        g->timer = NULL;
+}
+
+/* ---- Log-probabilities ---- */
+
+void glm_write_finite(glm_json_writer *w, double logprob)
+{
+    glm_json_write_double(w, isfinite(logprob) ? logprob : NOT_FINITE);
+}
+
+static void write_token(glm_json_writer *w, const glm_server *s, int32_t id, double logprob)
+{
+    size_t n;
+    const char *bytes = glm_tokenizer_bytes(s->tokenizer, id, &n);
+    glm_json_write_key(w, "token");
+    glm_json_write_text(w, (glm_text){bytes, n});
+    glm_json_write_key(w, "logprob");
+    glm_write_finite(w, logprob);
+    glm_json_write_key(w, "bytes");
+    glm_json_begin_array(w);
+    for (size_t i = 0; i < n; i++)
+        glm_json_write_u64(w, (unsigned char)bytes[i]);
+    glm_json_end_array(w);
+}
+
+void glm_write_logprob(glm_json_writer *w, const glm_server *s, const glm_event *event)
+{
+    glm_json_begin_object(w);
+    write_token(w, s, event->id, event->logprob);
+    glm_json_write_key(w, "top_logprobs");
+    glm_json_begin_array(w);
+    for (uint32_t i = 0; i < event->n_top && event->top[i].id >= 0; i++) {
+        glm_json_begin_object(w);
+        write_token(w, s, event->top[i].id, event->top[i].logprob);
+        glm_json_end_object(w);
+    }
+    glm_json_end_array(w);
+    glm_json_end_object(w);
+}

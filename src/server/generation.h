@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One request that generates, from submission to its last byte: which choice reads which tokens, stop strings, counts. What is
+ * written, and in which words, is a glm_voice's: one for each API.
+ */
+#ifndef GLM_SERVER_GENERATION_H
+#define GLM_SERVER_GENERATION_H
+
+#include "core/stop_text.h"
+#include "server/server_internal.h"
+
+/** How an answer ended, before an API's word for it. */
+typedef enum glm_ending {
+    GLM_ENDING_STOP,
+    GLM_ENDING_STOP_TEXT,
+    GLM_ENDING_TOOL_CALLS,
+    GLM_ENDING_LENGTH,
+    GLM_ENDING_CONTEXT, /* the context is full */
+} glm_ending;
+
+typedef struct glm_call_id {
+    char id[GLM_ID_BYTES];
+} glm_call_id;
+
+/** One of a request's answers. */
+typedef struct glm_choice {
+    glm_generation *g;
+    uint32_t index;
+    glm_chat_parser *parser; /* NULL: raw text */
+    glm_stop_text stop;      /* in content */
+    glm_call_id *call_ids;   /* [n_calls], of calls begun */
+    size_t n_calls;
+    size_t stop_index;
+    uint32_t n_tokens, n_reasoning;
+    bool is_over;
+    glm_ending ending;
+    glm_str text;     /* raw text, or content as it was sent (stop strings cut) */
+    glm_str logprobs; /* entries, apart by commas: all, or those not sent yet */
+    void *state;      /* of the voice */
+} glm_choice;
+
+typedef struct glm_voice {
+    /* Headers and first event of a stream; also called for whole answers (then writes nothing). */
+    void (*begin)(glm_generation *g);
+    void (*delta)(glm_generation *g, glm_choice *c, const glm_chat_event *event);
+    void (*token)(glm_generation *g, glm_choice *c, const glm_event *event); /* behind its deltas */
+    void (*over)(glm_generation *g, glm_choice *c);
+    void (*end)(glm_generation *g); /* last events, or the whole answer in g->out */
+    void (*fail)(glm_generation *g, int status, const char *message); /* of a stream that began */
+    void (*keep_alive)(glm_generation *g);
+    void (*prompt_logprobs)(glm_generation *g, const glm_event *event); /* may be NULL */
+    void (*free_state)(glm_generation *g); /* what the states point to; may be NULL */
+} glm_voice;
+
+struct glm_generation {
+    glm_server *server;
+    glm_call *call; /* the exchange's; freed with the generation */
+    glm_generation *next, *previous;
+    const glm_voice *voice;
+    glm_request *request;
+    glm_chat_request *chat; /* the conversation, for its tools; or NULL */
+    glm_arena arena;        /* of root */
+    const glm_json *root;
+    glm_choice *choices; /* [n_choices] */
+    uint32_t n_choices, n_over;
+    uint32_t n_prompt, n_cached;
+    int64_t created;
+    char id[GLM_ID_BYTES];
+    char model[256];
+    bool streams, has_begun, is_paused;
+    bool include_usage, continuous_usage;
+    bool wants_logprobs, single_call, hides_reasoning, keeps_tags;
+    bool lost_event; /* under the server's lock */
+    bool is_waiting; /* for its first token: keep-alives are due */
+    uint32_t n_top;
+    const char **stops; /* [n_stops], in arena */
+    size_t n_stops;
+    glm_watch *timer;
+    glm_str out; /* written at the end of each event */
+    void *state; /* of the voice; freed with free() behind its free_state */
+    double queue_s, prefill_s, decode_s;
+};
+
+/** What a voice has read of a request, for glm_generation_start. */
+typedef struct glm_generation_params {
+    const glm_voice *voice;
+    glm_chat_request *chat;        /* taken over, also on failure; NULL: raw */
+    const glm_chat_prompt *prompt; /* with chat; borrowed */
+    const int32_t *ids;            /* [n_ids] without a chat */
+    size_t n_ids;
+    glm_request_params request; /* sampling, limits; prompt and callbacks are filled in */
+    int64_t max_tokens;         /* 0: what the context leaves; more is cut to that */
+} glm_generation_params;
+
+/** A generation for `call`, with the request's tree moved into it. NULL after answering an error. */
+glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const glm_json *root);
+
+/** Submit. On failure the call is answered and *g freed. */
+void glm_generation_start(glm_generation *g, glm_generation_params *p);
+
+/** Free a generation that was not started; its call lives on. */
+void glm_generation_discard(glm_generation *g);
+
+glm_server *glm_generation_server(const glm_generation *g);
+glm_generation *glm_generation_next(const glm_generation *g);
+void glm_generation_feed(glm_generation *g, const glm_event *event);
+void glm_generation_lose_event(glm_generation *g);
+void glm_generation_lose_peer(glm_generation *g);
+void glm_generation_resume(glm_generation *g);
+
+/** Begin the answer's stream with the usual headers. */
+void glm_generation_open_stream(glm_generation *g);
+/** The tokens of all choices. */
+uint32_t glm_generation_n_tokens(const glm_generation *g);
+uint32_t glm_generation_n_reasoning(const glm_generation *g);
+
+/** Append {"token", "logprob", "bytes", "top_logprobs"} of a generated token. */
+void glm_write_logprob(glm_json_writer *w, const glm_server *s, const glm_event *event);
+/** A logprob as JSON: -inf is -9999. */
+void glm_write_finite(glm_json_writer *w, double logprob);
+
+/* Server side of the queue. */
+void glm_server_take_event(void *ctx, const glm_event *event);
+void glm_server_forget(glm_server *s, const glm_generation *g);
+
+/* ---- Reading what the APIs share: sampling.c ---- */
+
+/** Temperature, top_p, penalties, seed, bias, stops ... of a body; bias and stops go to the generation's arena. */
+bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_params *sampler,
+                       glm_request_params *request, glm_field_error *err);
+/** The budget of A5's names; false with *err. */
+bool glm_read_think_budget(const glm_json *root, uint32_t *budget, glm_field_error *err);
+/** Check "model": echo it, or refuse it under --strict-model (answered; false). */
+bool glm_read_model(glm_generation *g);
+/** Answer a refused field and free the generation. */
+void glm_generation_refuse(glm_generation *g, const glm_field_error *err);
+
+#endif

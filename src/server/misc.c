@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT
+/* Everything that does not generate: health, models, properties, tokens. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "server/chat_input.h"
+#include "server/server_internal.h"
+
+static void answer_c(glm_call *call, const char *json)
+{
+    glm_answer(call, 200, glm_text_c(json), "application/json");
+}
+
+void glm_handle_health(glm_call *call)
+{
+    if (call->server->is_stopping)
+        glm_answer_error(call, 503, "stopping", NULL, 5, "the server is stopping");
+    else
+        answer_c(call, "{\"status\": \"ok\"}");
+}
+
+void glm_handle_ping(glm_call *call)
+{
+    glm_answer(call, 200, (glm_text){"", 0}, "text/plain");
+}
+
+void glm_handle_root(glm_call *call)
+{
+    glm_answer(call, 200,
+               glm_text_c("glm: an OpenAI and Anthropic compatible server; see /v1/models\n"),
+               "text/plain; charset=utf-8");
+}
+
+void glm_handle_options(glm_call *call)
+{
+    glm_http_add_header(call->x, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    glm_http_add_header(
+        call->x, "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, x-api-key, anthropic-version, anthropic-beta, "
+        "x-request-id");
+    glm_http_add_header(call->x, "Access-Control-Max-Age", "86400");
+    glm_answer(call, 204, (glm_text){"", 0}, "");
+}
+
+void glm_handle_version(glm_call *call)
+{
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "version");
+    glm_json_write_c(&w, glm_version());
+    glm_json_end_object(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+void glm_handle_declined(glm_call *call)
+{
+    glm_answer_error(call, 501, "not_supported", NULL, 0, "This server does not provide %.64s.",
+                     call->route->path);
+}
+
+/* ---- Models ---- */
+
+static void member(glm_json_writer *w, const char *key, const char *text)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_c(w, text);
+}
+
+static void number(glm_json_writer *w, const char *key, uint64_t value)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_u64(w, value);
+}
+
+static void write_model(glm_json_writer *w, const glm_server *s)
+{
+    char date[32];
+    struct tm t;
+    gmtime_r(&s->started, &t);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &t);
+    glm_json_begin_object(w);
+    member(w, "id", s->name);
+    member(w, "object", "model");
+    number(w, "created", (uint64_t)s->started);
+    member(w, "owned_by", "local");
+    member(w, "type", "model");
+    member(w, "display_name", s->name);
+    member(w, "created_at", date);
+    number(w, "max_model_len", s->engine.n_ctx);
+    number(w, "max_input_tokens", s->engine.n_ctx);
+    number(w, "max_tokens", s->engine.n_ctx);
+    member(w, "root", s->name);
+    glm_json_write_key(w, "parent");
+    glm_json_write_null(w);
+    glm_json_write_key(w, "meta");
+    glm_json_begin_object(w);
+    number(w, "n_vocab", s->info.n_vocab);
+    number(w, "n_ctx_train", s->info.n_ctx_max);
+    number(w, "n_ctx", s->engine.n_ctx);
+    number(w, "n_embd", s->info.d_model);
+    number(w, "n_params", s->info.n_params);
+    number(w, "size", s->info.size_bytes);
+    glm_json_end_object(w);
+    glm_json_end_object(w);
+}
+
+void glm_handle_models(glm_call *call)
+{
+    const glm_server *s = call->server;
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    member(&w, "object", "list");
+    glm_json_write_key(&w, "has_more");
+    glm_json_write_bool(&w, false);
+    member(&w, "first_id", s->name);
+    member(&w, "last_id", s->name);
+    glm_json_write_key(&w, "data");
+    glm_json_begin_array(&w);
+    write_model(&w, s);
+    glm_json_end_array(&w);
+    glm_json_end_object(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+void glm_handle_model(glm_call *call)
+{
+    const glm_server *s = call->server;
+    if (strcmp(call->argument, s->name) != 0) {
+        glm_answer_error(call, 404, "model_not_found", NULL, 0,
+                         "the model \"%.64s\" is not served here", call->argument);
+        return;
+    }
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    write_model(&w, s);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+static void write_limits(glm_json_writer *w, const glm_server *s)
+{
+    glm_json_write_key(w, "limits");
+    glm_json_begin_object(w);
+    glm_http_params p = glm_http_params_default();
+    number(w, "request_line_bytes", p.line_bytes);
+    number(w, "head_bytes", p.head_bytes);
+    number(w, "header_lines", p.n_headers);
+    number(w, "body_bytes", p.body_bytes);
+    number(w, "connections", s->p.n_connections);
+    number(w, "connections_per_address", s->p.n_per_address);
+    number(w, "requests_per_key", s->p.n_per_key);
+    number(w, "active", s->p.scheduler.max_active);
+    number(w, "queue", s->p.scheduler.max_queue);
+    glm_json_end_object(w);
+}
+
+void glm_handle_props(glm_call *call)
+{
+    const glm_server *s = call->server;
+    glm_chat_template format = glm_chat_template_of(s->model);
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "default_generation_settings");
+    glm_json_begin_object(&w);
+    number(&w, "n_ctx", s->engine.n_ctx);
+    glm_json_write_key(&w, "params");
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "temperature");
+    glm_json_write_double(&w, s->info.temperature);
+    glm_json_write_key(&w, "top_p");
+    glm_json_write_double(&w, s->info.top_p);
+    number(&w, "top_k", s->info.top_k);
+    glm_json_end_object(&w);
+    glm_json_end_object(&w);
+    number(&w, "total_slots", s->p.scheduler.max_active);
+    member(&w, "model_alias", s->name);
+    member(&w, "model_path", s->info.name);
+    member(&w, "chat_format", format.name);
+    glm_json_write_key(&w, "modalities");
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "vision");
+    glm_json_write_bool(&w, false);
+    glm_json_write_key(&w, "audio");
+    glm_json_write_bool(&w, false);
+    glm_json_end_object(&w);
+    member(&w, "build_info", glm_version());
+    glm_json_write_key(&w, "is_sleeping");
+    glm_json_write_bool(&w, false);
+    write_limits(&w, s);
+    glm_json_end_object(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+void glm_handle_slots(glm_call *call)
+{
+    glm_server *s = call->server;
+    glm_scheduler_stats stats;
+    glm_scheduler_get_stats(s->scheduler, &stats);
+    if (strstr(glm_http_query(call->x), "fail_on_no_slot=1") &&
+        stats.n_running >= s->p.scheduler.max_active) {
+        glm_answer_error(call, 503, "no_slot", NULL, 1, "every slot is taken");
+        return;
+    }
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_array(&w);
+    for (uint32_t i = 0; i < s->p.scheduler.max_active; i++) {
+        glm_json_begin_object(&w);
+        number(&w, "id", i);
+        number(&w, "n_ctx", s->engine.n_ctx);
+        glm_json_write_key(&w, "speculative");
+        glm_json_write_bool(&w, false);
+        glm_json_write_key(&w, "is_processing");
+        glm_json_write_bool(&w, i < stats.n_running);
+        glm_json_end_object(&w);
+    }
+    glm_json_end_array(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+/* ---- Tokens ---- */
+
+static void write_tokens(glm_call *call, const int32_t *ids, size_t n, bool pieces)
+{
+    const glm_server *s = call->server;
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "tokens");
+    glm_json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        if (!pieces) {
+            glm_json_write_i64(&w, ids[i]);
+            continue;
+        }
+        glm_text piece;
+        piece.data = glm_tokenizer_bytes(s->tokenizer, ids[i], &piece.length);
+        glm_json_begin_object(&w);
+        glm_json_write_key(&w, "id");
+        glm_json_write_i64(&w, ids[i]);
+        glm_json_write_key(&w, "piece");
+        glm_json_write_text(&w, piece);
+        glm_json_end_object(&w);
+    }
+    glm_json_end_array(&w);
+    number(&w, "count", n);
+    number(&w, "max_model_len", s->engine.n_ctx);
+    glm_json_end_object(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+/* A chat request's prompt as text or ids. Answers. */
+static void answer_prompt(glm_call *call, bool as_ids)
+{
+    glm_text body = glm_http_body(call->x);
+    glm_chat_request *request = NULL;
+    glm_chat_prompt *prompt = NULL;
+    const int32_t *ids = NULL;
+    size_t n = 0;
+    glm_error err;
+    glm_chat_options options = call->server->options;
+    glm_status st = glm_chat_request_read(&request, body.data, body.length, &err);
+    if (st == GLM_OK) {
+        (void)glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
+        st = glm_chat_prompt_create(&prompt, call->server->chat, request, &options, &err);
+    }
+    if (st == GLM_OK && as_ids)
+        st = glm_chat_prompt_ids(prompt, &ids, &n, &err);
+    if (st != GLM_OK) {
+        glm_answer_status(call, st, &err);
+    } else if (as_ids) {
+        write_tokens(call, ids, n, false);
+    } else {
+        glm_str json = {0};
+        glm_json_writer w = glm_json_writer_of(&json);
+        size_t length;
+        const char *text = glm_chat_prompt_text(prompt, &length);
+        glm_json_begin_object(&w);
+        glm_json_write_key(&w, "prompt");
+        glm_json_write_text(&w, (glm_text){text, length});
+        glm_json_end_object(&w);
+        glm_answer_json(call, 200, &json);
+        glm_str_deinit(&json);
+    }
+    glm_chat_prompt_destroy(prompt);
+    glm_chat_request_destroy(request);
+}
+
+void glm_handle_apply_template(glm_call *call)
+{
+    answer_prompt(call, false);
+}
+
+void glm_handle_tokenize(glm_call *call)
+{
+    glm_arena arena;
+    const glm_json *root;
+    glm_field_error err;
+    glm_text text = {NULL, 0};
+    bool parses_special = true, pieces = false;
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    if (glm_field(root, "messages")) {
+        glm_arena_deinit(&arena);
+        answer_prompt(call, true);
+        return;
+    }
+    const char *name = glm_field(root, "content") ? "content" : "prompt";
+    bool is_fine = glm_field_text(root, name, &text, &err) &&
+                   glm_field_bool(root, "parse_special", &parses_special, &err) &&
+                   glm_field_bool(root, "with_pieces", &pieces, &err);
+    if (is_fine && !text.data)
+        is_fine = glm_field_refuse(&err, "content", "content: expected a string");
+    int32_t *ids = NULL;
+    size_t n = 0;
+    glm_error error;
+    if (!is_fine) {
+        glm_answer_error(call, 400, "invalid_value", err.param, 0, "%s", err.text);
+    } else {
+        glm_status st =
+            glm_tokenizer_encode(&ids, &n, call->server->tokenizer, text.data, text.length,
+                                 parses_special ? 0 : GLM_TOKENIZER_PLAIN, &error);
+        if (st == GLM_OK)
+            write_tokens(call, ids, n, pieces);
+        else
+            glm_answer_status(call, st, &error);
+        free(ids);
+    }
+    glm_arena_deinit(&arena);
+}
+
+void glm_handle_detokenize(glm_call *call)
+{
+    glm_arena arena;
+    const glm_json *root;
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    const glm_json *tokens = glm_field(root, "tokens");
+    int32_t *ids = NULL;
+    size_t n = 0;
+    bool is_fine = tokens && tokens->type == GLM_JSON_ARRAY;
+    if (is_fine)
+        ids = glm_arena_new_array(&arena, int32_t, tokens->length + 1);
+    for (const glm_json *t = is_fine ? tokens->first : NULL; t && ids && is_fine; t = t->next) {
+        int64_t id;
+        is_fine = t->type == GLM_JSON_NUMBER && glm_json_text_i64(t->text, t->length, &id) &&
+                  id >= 0 && id < (int64_t)call->server->info.n_vocab;
+        if (is_fine)
+            ids[n++] = (int32_t)id;
+    }
+    glm_error err;
+    char *text = NULL;
+    size_t size = 0;
+    glm_status st = GLM_OK;
+    if (!is_fine || !ids)
+        st = glm_fail(&err, GLM_EARG, "tokens: expected a list of token ids");
+    else
+        st = glm_tokenizer_decode(&text, &size, call->server->tokenizer, ids, n, 0, &err);
+    glm_arena_deinit(&arena);
+    if (st != GLM_OK) {
+        glm_answer_status(call, st, &err);
+        return;
+    }
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "content");
+    glm_json_write_text(&w, (glm_text){text, size});
+    glm_json_write_key(&w, "prompt");
+    glm_json_write_text(&w, (glm_text){text, size});
+    glm_json_end_object(&w);
+    free(text);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}
+
+void glm_handle_tokenizer_info(glm_call *call)
+{
+    const glm_server *s = call->server;
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    member(&w, "eos_token", "<|endoftext|>");
+    member(&w, "pad_token", "<|endoftext|>");
+    glm_json_write_key(&w, "bos_token");
+    glm_json_write_null(&w);
+    glm_json_write_key(&w, "chat_template");
+    glm_json_write_null(&w);
+    number(&w, "model_max_length", s->engine.n_ctx);
+    glm_json_end_object(&w);
+    glm_answer_json(call, 200, &json);
+    glm_str_deinit(&json);
+}

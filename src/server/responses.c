@@ -1,0 +1,795 @@
+// SPDX-License-Identifier: MIT
+/*
+ * OpenAI's Responses, without a store: items one behind the other, each with its events. Source: OpenAI's API reference; the
+ * order of events that its SDKs and Codex insist on is in docs/server.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "net/sse.h"
+#include "server/chat_input.h"
+#include "server/generation.h"
+
+typedef enum item {
+    ITEM_NONE,
+    ITEM_REASONING,
+    ITEM_MESSAGE,
+    ITEM_CALL,
+} item;
+
+typedef struct response_state {
+    item item;
+    char id[GLM_ID_BYTES]; /* of the open item */
+    uint64_t index;        /* of it, or of the next one */
+    uint64_t sequence;
+    glm_str text;  /* of the open item: reasoning, text or arguments */
+    glm_str name;  /* of the open call */
+    glm_str items; /* JSON of those that are complete, apart by commas */
+    char call_id[GLM_ID_BYTES];
+} response_state;
+
+static void member(glm_json_writer *w, const char *key, const char *text)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_c(w, text);
+}
+
+static void null_member(glm_json_writer *w, const char *key)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_null(w);
+}
+
+/* ---- Objects ---- */
+
+static void write_usage(glm_json_writer *w, const glm_generation *g)
+{
+    uint32_t n = glm_generation_n_tokens(g);
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "input_tokens");
+    glm_json_write_u64(w, g->n_prompt);
+    glm_json_write_key(w, "input_tokens_details");
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "cached_tokens");
+    glm_json_write_u64(w, g->n_cached);
+    glm_json_end_object(w);
+    glm_json_write_key(w, "output_tokens");
+    glm_json_write_u64(w, n);
+    glm_json_write_key(w, "output_tokens_details");
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "reasoning_tokens");
+    glm_json_write_u64(w, glm_generation_n_reasoning(g));
+    glm_json_end_object(w);
+    glm_json_write_key(w, "total_tokens");
+    glm_json_write_u64(w, (uint64_t)g->n_prompt + n);
+    glm_json_end_object(w);
+}
+
+/* A field of the request, as it came, or null. */
+static void echo(glm_json_writer *w, const glm_generation *g, const char *name)
+{
+    const glm_json *value = glm_field(g->root, name);
+    glm_json_write_key(w, name);
+    if (value)
+        glm_json_copy(w, value);
+    else
+        glm_json_write_null(w);
+}
+
+static void write_response(glm_json_writer *w, const glm_generation *g, const char *status,
+                           const char *reason, const char *failure)
+{
+    const response_state *r = g->state;
+    static const char *const echoed[] = {"instructions", "metadata",    "max_output_tokens",
+                                         "reasoning",    "temperature", "text",
+                                         "top_p",        "user"};
+    glm_json_begin_object(w);
+    member(w, "id", g->id);
+    member(w, "object", "response");
+    glm_json_write_key(w, "created_at");
+    glm_json_write_i64(w, g->created);
+    member(w, "status", status);
+    glm_json_write_key(w, "error");
+    if (failure) {
+        glm_json_begin_object(w);
+        member(w, "code", "server_error");
+        member(w, "message", failure);
+        glm_json_end_object(w);
+    } else {
+        glm_json_write_null(w);
+    }
+    glm_json_write_key(w, "incomplete_details");
+    if (reason) {
+        glm_json_begin_object(w);
+        member(w, "reason", reason);
+        glm_json_end_object(w);
+    } else {
+        glm_json_write_null(w);
+    }
+    member(w, "model", g->model);
+    glm_json_write_key(w, "output");
+    glm_json_begin_array(w);
+    if (r->items.length > 0)
+        glm_json_write_raw(w, glm_str_text(&r->items));
+    glm_json_end_array(w);
+    for (size_t i = 0; i < sizeof echoed / sizeof *echoed; i++)
+        echo(w, g, echoed[i]);
+    glm_json_write_key(w, "parallel_tool_calls");
+    glm_json_write_bool(w, !g->single_call);
+    null_member(w, "previous_response_id");
+    glm_json_write_key(w, "store");
+    glm_json_write_bool(w, false);
+    glm_json_write_key(w, "tool_choice");
+    const glm_json *choice = glm_field(g->root, "tool_choice");
+    if (choice)
+        glm_json_copy(w, choice);
+    else
+        glm_json_write_c(w, "auto");
+    glm_json_write_key(w, "tools");
+    const glm_json *tools = glm_field(g->root, "tools");
+    if (tools) {
+        glm_json_copy(w, tools);
+    } else {
+        glm_json_begin_array(w);
+        glm_json_end_array(w);
+    }
+    member(w, "truncation", "disabled");
+    glm_json_write_key(w, "usage");
+    if (strcmp(status, "in_progress") == 0)
+        glm_json_write_null(w);
+    else
+        write_usage(w, g);
+    glm_json_end_object(w);
+}
+
+static void write_text_part(glm_json_writer *w, const char *type, glm_text text)
+{
+    glm_json_begin_object(w);
+    member(w, "type", type);
+    glm_json_write_key(w, "text");
+    glm_json_write_text(w, text);
+    if (strcmp(type, "output_text") == 0) {
+        glm_json_write_key(w, "annotations");
+        glm_json_begin_array(w);
+        glm_json_end_array(w);
+        glm_json_write_key(w, "logprobs");
+        glm_json_begin_array(w);
+        glm_json_end_array(w);
+    }
+    glm_json_end_object(w);
+}
+
+/* A name such as "ns__tool" of a namespace "ns" of the request goes back apart. */
+static bool split_namespace(const glm_generation *g, glm_text name, glm_text *space, glm_text *tool)
+{
+    const glm_json *tools = glm_field(g->root, "tools");
+    for (const glm_json *t = tools ? tools->first : NULL; t; t = t->next) {
+        const glm_json *n = glm_json_get(t, "name");
+        if (!glm_json_is(glm_json_get(t, "type"), "namespace") || !n || n->type != GLM_JSON_STRING)
+            continue;
+        if (name.length > n->length + 2 && memcmp(name.data, n->text, n->length) == 0 &&
+            memcmp(name.data + n->length, "__", 2) == 0) {
+            *space = (glm_text){n->text, n->length};
+            *tool = (glm_text){name.data + n->length + 2, name.length - n->length - 2};
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_call_names(glm_json_writer *w, const glm_generation *g, const response_state *r)
+{
+    glm_text name = glm_str_text(&r->name), space, tool;
+    member(w, "call_id", r->call_id);
+    if (split_namespace(g, name, &space, &tool)) {
+        glm_json_write_key(w, "namespace");
+        glm_json_write_text(w, space);
+        name = tool;
+    }
+    glm_json_write_key(w, "name");
+    glm_json_write_text(w, name);
+}
+
+/* The open item, as it begins or as it is when complete. */
+static void write_item(glm_json_writer *w, const glm_generation *g, bool is_done)
+{
+    const response_state *r = g->state;
+    glm_text text = is_done ? glm_str_text(&r->text) : (glm_text){"", 0};
+    glm_json_begin_object(w);
+    member(w, "id", r->id);
+    if (r->item == ITEM_CALL) {
+        member(w, "type", "function_call");
+        write_call_names(w, g, r);
+        glm_json_write_key(w, "arguments");
+        glm_json_write_text(w, text);
+    } else {
+        bool is_message = r->item == ITEM_MESSAGE;
+        member(w, "type", is_message ? "message" : "reasoning");
+        if (is_message) {
+            member(w, "role", "assistant");
+        } else {
+            glm_json_write_key(w, "summary");
+            glm_json_begin_array(w);
+            glm_json_end_array(w);
+            null_member(w, "encrypted_content");
+        }
+        glm_json_write_key(w, "content");
+        glm_json_begin_array(w);
+        if (is_done)
+            write_text_part(w, is_message ? "output_text" : "reasoning_text", text);
+        glm_json_end_array(w);
+    }
+    member(w, "status", is_done ? "completed" : "in_progress");
+    glm_json_end_object(w);
+}
+
+/* ---- Events ---- */
+
+typedef struct event_line {
+    const char *name;
+    glm_str json;
+    glm_json_writer w;
+} event_line;
+
+static void open_event(event_line *e, glm_generation *g, const char *name)
+{
+    response_state *r = g->state;
+    e->name = name;
+    e->json = (glm_str){0};
+    e->w = glm_json_writer_of(&e->json);
+    glm_json_begin_object(&e->w);
+    member(&e->w, "type", name);
+    glm_json_write_key(&e->w, "sequence_number");
+    glm_json_write_u64(&e->w, r->sequence++);
+}
+
+static void close_event(event_line *e, glm_generation *g)
+{
+    glm_json_end_object(&e->w);
+    if (g->streams)
+        glm_sse_event(&g->out, e->name, glm_str_text(&e->json));
+    glm_str_deinit(&e->json);
+}
+
+static void send_response(glm_generation *g, const char *name, const char *status,
+                          const char *reason, const char *failure)
+{
+    event_line e;
+    open_event(&e, g, name);
+    glm_json_write_key(&e.w, "response");
+    write_response(&e.w, g, status, reason, failure);
+    close_event(&e, g);
+}
+
+/* item_id, output_index and, for parts, content_index. */
+static void write_place(glm_json_writer *w, const response_state *r)
+{
+    member(w, "item_id", r->id);
+    glm_json_write_key(w, "output_index");
+    glm_json_write_u64(w, r->index);
+    if (r->item != ITEM_CALL) {
+        glm_json_write_key(w, "content_index");
+        glm_json_write_u64(w, 0);
+    }
+}
+
+static void send_part(glm_generation *g, const char *name, glm_text text)
+{
+    const response_state *r = g->state;
+    event_line e;
+    open_event(&e, g, name);
+    write_place(&e.w, r);
+    glm_json_write_key(&e.w, "part");
+    write_text_part(&e.w, r->item == ITEM_MESSAGE ? "output_text" : "reasoning_text", text);
+    close_event(&e, g);
+}
+
+static void send_item(glm_generation *g, const char *name, bool is_done)
+{
+    const response_state *r = g->state;
+    event_line e;
+    open_event(&e, g, name);
+    glm_json_write_key(&e.w, "output_index");
+    glm_json_write_u64(&e.w, r->index);
+    glm_json_write_key(&e.w, "item");
+    write_item(&e.w, g, is_done);
+    close_event(&e, g);
+}
+
+/* A piece, or all, of the open item's text. */
+static void send_text(glm_generation *g, bool is_done, glm_text text)
+{
+    static const char *const names[][2] = {
+        [ITEM_NONE] = {"", ""},
+        [ITEM_REASONING] = {"response.reasoning_text.delta", "response.reasoning_text.done"},
+        [ITEM_MESSAGE] = {"response.output_text.delta", "response.output_text.done"},
+        [ITEM_CALL] = {"response.function_call_arguments.delta",
+                       "response.function_call_arguments.done"},
+    };
+    const response_state *r = g->state;
+    event_line e;
+    open_event(&e, g, names[r->item][is_done]);
+    write_place(&e.w, r);
+    if (r->item == ITEM_CALL && is_done) {
+        glm_json_write_key(&e.w, "name");
+        glm_json_write_text(&e.w, glm_str_text(&r->name));
+    }
+    glm_json_write_key(&e.w, !is_done ? "delta" : r->item == ITEM_CALL ? "arguments" : "text");
+    glm_json_write_text(&e.w, text);
+    if (r->item == ITEM_MESSAGE) {
+        glm_json_write_key(&e.w, "logprobs");
+        glm_json_begin_array(&e.w);
+        glm_json_end_array(&e.w);
+    }
+    close_event(&e, g);
+}
+
+static void close_item(glm_generation *g)
+{
+    response_state *r = g->state;
+    if (r->item == ITEM_NONE)
+        return;
+    send_text(g, true, glm_str_text(&r->text));
+    if (r->item != ITEM_CALL)
+        send_part(g, "response.content_part.done", glm_str_text(&r->text));
+    send_item(g, "response.output_item.done", true);
+    if (r->items.length > 0)
+        glm_str_append_c(&r->items, ", ");
+    glm_json_writer w = glm_json_writer_of(&r->items);
+    write_item(&w, g, true);
+    r->item = ITEM_NONE;
+    r->index++;
+}
+
+static void open_item(glm_generation *g, item kind)
+{
+    static const char *const prefixes[] = {"", "rs_", "msg_", "fc_"};
+    response_state *r = g->state;
+    close_item(g);
+    r->item = kind;
+    glm_new_id(r->id, prefixes[kind]);
+    glm_str_clear(&r->text);
+    send_item(g, "response.output_item.added", false);
+    if (kind != ITEM_CALL)
+        send_part(g, "response.content_part.added", (glm_text){"", 0});
+}
+
+static void begin(glm_generation *g)
+{
+    if (!g->streams)
+        return;
+    glm_generation_open_stream(g);
+    send_response(g, "response.created", "in_progress", NULL, NULL);
+    send_response(g, "response.in_progress", "in_progress", NULL, NULL);
+}
+
+static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
+{
+    response_state *r = g->state;
+    glm_text text = {event->text, event->length};
+    switch (event->type) {
+    case GLM_CHAT_EVENT_REASONING:
+    case GLM_CHAT_EVENT_CONTENT: {
+        item kind = event->type == GLM_CHAT_EVENT_CONTENT ? ITEM_MESSAGE : ITEM_REASONING;
+        if (r->item != kind)
+            open_item(g, kind);
+        break;
+    }
+    case GLM_CHAT_EVENT_CALL_BEGIN:
+        close_item(g);
+        glm_str_clear(&r->name);
+        glm_str_append_text(&r->name, text);
+        memcpy(r->call_id, c->call_ids[event->call].id, sizeof r->call_id);
+        open_item(g, ITEM_CALL);
+        return;
+    case GLM_CHAT_EVENT_CALL_ARGS:
+        break;
+    case GLM_CHAT_EVENT_CALL_END:
+        close_item(g);
+        return;
+    case GLM_CHAT_EVENT_CALL_CUT:
+        r->item = ITEM_NONE;
+        r->index++;
+        return;
+    }
+    glm_str_append_text(&r->text, text);
+    send_text(g, false, text);
+}
+
+static void over(glm_generation *g, glm_choice *c)
+{
+    (void)c;
+    close_item(g);
+}
+
+static void end(glm_generation *g)
+{
+    bool is_cut =
+        g->choices[0].ending == GLM_ENDING_LENGTH || g->choices[0].ending == GLM_ENDING_CONTEXT;
+    const char *reason = is_cut ? "max_output_tokens" : NULL;
+    const char *status = is_cut ? "incomplete" : "completed";
+    if (g->streams) {
+        send_response(g, is_cut ? "response.incomplete" : "response.completed", status, reason,
+                      NULL);
+        return;
+    }
+    glm_json_writer w = glm_json_writer_of(&g->out);
+    write_response(&w, g, status, reason, NULL);
+}
+
+static void fail(glm_generation *g, int status, const char *message)
+{
+    (void)status;
+    send_response(g, "response.failed", "failed", NULL, message);
+}
+
+static void keep_alive(glm_generation *g)
+{
+    send_response(g, "response.in_progress", "in_progress", NULL, NULL);
+}
+
+static void free_state(glm_generation *g)
+{
+    response_state *r = g->state;
+    glm_str_deinit(&r->text);
+    glm_str_deinit(&r->name);
+    glm_str_deinit(&r->items);
+}
+
+static const glm_voice voice = {.begin = begin,
+                                .delta = delta,
+                                .over = over,
+                                .end = end,
+                                .fail = fail,
+                                .keep_alive = keep_alive,
+                                .free_state = free_state};
+
+/* ---- Requests: from items to Chat Completions' shape ---- */
+
+/* Content of an item: a string, or parts that become text and media. */
+static void write_content(glm_json_writer *w, const glm_json *content)
+{
+    if (!content) {
+        glm_json_write_c(w, "");
+        return;
+    }
+    if (content->type != GLM_JSON_ARRAY) {
+        glm_json_copy(w, content);
+        return;
+    }
+    glm_json_begin_array(w);
+    for (const glm_json *p = content->first; p; p = p->next) {
+        const glm_json *type = glm_json_get(p, "type");
+        const glm_json *text = glm_field(p, "text");
+        if (!text)
+            text = glm_field(p, "refusal");
+        if (text && text->type == GLM_JSON_STRING) {
+            glm_json_begin_object(w);
+            member(w, "type", "text");
+            glm_json_write_key(w, "text");
+            glm_json_copy(w, text);
+            glm_json_end_object(w);
+        } else if (glm_json_is(type, "input_image") || glm_json_is(type, "input_file")) {
+            glm_json_begin_object(w);
+            member(w, "type", "image");
+            glm_json_end_object(w);
+        }
+    }
+    glm_json_end_array(w);
+}
+
+/* What a run of reasoning, message and calls becomes: one assistant's message. */
+typedef struct turn {
+    glm_str reasoning, content, calls;
+    bool is_open;
+} turn;
+
+static void flush_turn(glm_json_writer *w, turn *t)
+{
+    if (t->is_open) {
+        glm_json_begin_object(w);
+        member(w, "role", "assistant");
+        glm_json_write_key(w, "content");
+        glm_json_write_text(w, glm_str_text(&t->content));
+        if (t->reasoning.length > 0) {
+            glm_json_write_key(w, "reasoning_content");
+            glm_json_write_text(w, glm_str_text(&t->reasoning));
+        }
+        if (t->calls.length > 0) {
+            glm_json_write_key(w, "tool_calls");
+            glm_json_begin_array(w);
+            glm_json_write_raw(w, glm_str_text(&t->calls));
+            glm_json_end_array(w);
+        }
+        glm_json_end_object(w);
+    }
+    glm_str_deinit(&t->reasoning);
+    glm_str_deinit(&t->content);
+    glm_str_deinit(&t->calls);
+    *t = (turn){0};
+}
+
+static void append_texts(glm_str *out, const glm_json *content)
+{
+    if (content && content->type == GLM_JSON_STRING)
+        glm_str_append(out, content->text, content->length);
+    for (const glm_json *p = content && content->type == GLM_JSON_ARRAY ? content->first : NULL; p;
+         p = p->next) {
+        const glm_json *text = glm_field(p, "text");
+        if (text && text->type == GLM_JSON_STRING)
+            glm_str_append(out, text->text, text->length);
+    }
+}
+
+static void add_call(turn *t, const glm_json *call, bool is_custom)
+{
+    const glm_json *name = glm_field(call, "name"), *space = glm_field(call, "namespace");
+    const glm_json *arguments = glm_field(call, is_custom ? "input" : "arguments");
+    const glm_json *id = glm_field(call, "call_id");
+    glm_str full = {0};
+    if (!name || name->type != GLM_JSON_STRING)
+        return;
+    if (space && space->type == GLM_JSON_STRING) {
+        glm_str_append(&full, space->text, space->length);
+        glm_str_append_c(&full, "__");
+    }
+    glm_str_append(&full, name->text, name->length);
+    if (t->calls.length > 0)
+        glm_str_append_c(&t->calls, ", ");
+    glm_json_writer w = glm_json_writer_of(&t->calls);
+    glm_json_begin_object(&w);
+    if (id && id->type == GLM_JSON_STRING)
+        member(&w, "id", id->text);
+    glm_json_write_key(&w, "function");
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "name");
+    glm_json_write_text(&w, glm_str_text(&full));
+    if (arguments && is_custom) {
+        glm_json_write_key(&w, "arguments");
+        glm_json_begin_object(&w);
+        glm_json_write_key(&w, "input");
+        glm_json_copy(&w, arguments);
+        glm_json_end_object(&w);
+    } else if (arguments) {
+        glm_json_write_key(&w, "arguments");
+        glm_json_copy(&w, arguments);
+    }
+    glm_json_end_object(&w);
+    glm_json_end_object(&w);
+    glm_str_deinit(&full);
+    t->is_open = true;
+}
+
+static void write_output(glm_json_writer *w, const glm_json *value)
+{
+    const glm_json *id = glm_field(value, "call_id");
+    glm_json_begin_object(w);
+    member(w, "role", "tool");
+    if (id && id->type == GLM_JSON_STRING)
+        member(w, "tool_call_id", id->text);
+    glm_json_write_key(w, "content");
+    write_content(w, glm_field(value, "output"));
+    glm_json_end_object(w);
+}
+
+static bool write_input_item(glm_json_writer *w, turn *t, const glm_json *value, size_t index,
+                             glm_field_error *err)
+{
+    char path[32];
+    snprintf(path, sizeof path, "input[%zu]", index);
+    if (value->type != GLM_JSON_OBJECT)
+        return glm_field_refuse(err, path, "%s: expected an object", path);
+    const glm_json *type = glm_field(value, "type"), *role = glm_field(value, "role");
+    if (glm_json_is(type, "item_reference"))
+        return glm_field_refuse(err, path, "%s: item_reference is not supported: nothing is stored",
+                                path);
+    if (glm_json_is(type, "reasoning")) {
+        const glm_json *content = glm_field(value, "content");
+        append_texts(&t->reasoning,
+                     content && content->first ? content : glm_field(value, "summary"));
+        t->is_open = true;
+    } else if (glm_json_is(type, "function_call") || glm_json_is(type, "custom_tool_call")) {
+        add_call(t, value, glm_json_is(type, "custom_tool_call"));
+    } else if (glm_json_is(type, "function_call_output") ||
+               glm_json_is(type, "custom_tool_call_output")) {
+        flush_turn(w, t);
+        write_output(w, value);
+    } else if (role && role->type == GLM_JSON_STRING && (!type || glm_json_is(type, "message"))) {
+        if (glm_json_is(role, "assistant")) {
+            append_texts(&t->content, glm_field(value, "content"));
+            t->is_open = true;
+            return true;
+        }
+        flush_turn(w, t);
+        glm_json_begin_object(w);
+        member(w, "role", role->text);
+        glm_json_write_key(w, "content");
+        write_content(w, glm_field(value, "content"));
+        glm_json_end_object(w);
+    }
+    return true; /* items of other kinds are not for this model */
+}
+
+/* One function; members of a namespace are called namespace__name. */
+static void write_tool(glm_json_writer *w, const glm_json *t, const glm_json *space)
+{
+    const glm_json *name = glm_field(t, "name");
+    bool is_custom = glm_json_is(glm_json_get(t, "type"), "custom");
+    glm_str full = {0};
+    if (!name || name->type != GLM_JSON_STRING)
+        return;
+    if (space) {
+        glm_str_append(&full, space->text, space->length);
+        glm_str_append_c(&full, "__");
+    }
+    glm_str_append(&full, name->text, name->length);
+    static const char *const kept[] = {"description", "parameters", "strict", "defer_loading"};
+    glm_json_begin_object(w);
+    member(w, "type", "function");
+    glm_json_write_key(w, "name");
+    glm_json_write_text(w, glm_str_text(&full));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const glm_json *value = glm_field(t, kept[i]);
+        if (!value)
+            continue;
+        glm_json_write_key(w, kept[i]);
+        glm_json_copy(w, value);
+    }
+    if (is_custom) {
+        glm_json_write_key(w, "parameters");
+        glm_json_write_raw(
+            w, glm_text_c("{\"type\": \"object\", \"properties\": {\"input\": {\"type\": "
+                          "\"string\"}}, \"required\": [\"input\"]}"));
+    }
+    glm_json_end_object(w);
+    glm_str_deinit(&full);
+}
+
+/* Tools that the service would run itself are left out: clients offer them to every server. */
+static void write_tools(glm_json_writer *w, const glm_json *tools)
+{
+    glm_json_begin_array(w);
+    for (const glm_json *t = tools->first; t; t = t->next) {
+        const glm_json *type = glm_json_get(t, "type"), *name = glm_field(t, "name");
+        if (glm_json_is(type, "function") || glm_json_is(type, "custom")) {
+            write_tool(w, t, NULL);
+        } else if (glm_json_is(type, "namespace") && name && name->type == GLM_JSON_STRING) {
+            const glm_json *members = glm_field(t, "tools");
+            for (const glm_json *m = members ? members->first : NULL; m; m = m->next)
+                write_tool(w, m, name);
+        }
+    }
+    glm_json_end_array(w);
+}
+
+static bool write_messages(glm_json_writer *w, const glm_json *root, glm_field_error *err)
+{
+    const glm_json *input = glm_field(root, "input"), *system = glm_field(root, "instructions");
+    turn t = {0};
+    if (!input || (input->type != GLM_JSON_STRING && input->type != GLM_JSON_ARRAY))
+        return glm_field_refuse(err, "input", "input: expected a string or a list of items");
+    if (system && system->type == GLM_JSON_STRING) {
+        glm_json_begin_object(w);
+        member(w, "role", "system");
+        glm_json_write_key(w, "content");
+        glm_json_copy(w, system);
+        glm_json_end_object(w);
+    }
+    if (input->type == GLM_JSON_STRING) {
+        glm_json_begin_object(w);
+        member(w, "role", "user");
+        glm_json_write_key(w, "content");
+        glm_json_copy(w, input);
+        glm_json_end_object(w);
+        return true;
+    }
+    size_t index = 0;
+    bool is_fine = true;
+    for (const glm_json *i = input->first; i && is_fine; i = i->next)
+        is_fine = write_input_item(w, &t, i, index++, err);
+    flush_turn(w, &t);
+    return is_fine;
+}
+
+static bool convert(glm_str *out, const glm_json *root, glm_field_error *err)
+{
+    const glm_json *tools = glm_field(root, "tools");
+    static const char *const switches[] = {"reasoning", "chat_template_kwargs", "thinking"};
+    if (tools && tools->type != GLM_JSON_ARRAY)
+        return glm_field_refuse(err, "tools", "tools: expected a list");
+    glm_json_writer w = glm_json_writer_of(out);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "messages");
+    glm_json_begin_array(&w);
+    if (!write_messages(&w, root, err))
+        return false;
+    glm_json_end_array(&w);
+    if (tools) {
+        glm_json_write_key(&w, "tools");
+        write_tools(&w, tools);
+    }
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
+        const glm_json *value = glm_field(root, switches[i]);
+        if (!value)
+            continue;
+        glm_json_write_key(&w, switches[i]);
+        glm_json_copy(&w, value);
+    }
+    glm_json_end_object(&w);
+    return out->has_failed ? glm_field_refuse(err, "input", "input: no memory") : true;
+}
+
+static bool read_fields(glm_generation *g, int64_t *max_tokens, glm_field_error *err)
+{
+    static const char *const unsupported[] = {"previous_response_id", "conversation"};
+    bool background = false;
+    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
+        if (glm_field(g->root, unsupported[i]))
+            return glm_field_refuse(err, unsupported[i], "%s: not supported: nothing is stored",
+                                    unsupported[i]);
+    *max_tokens = 0;
+    if (!glm_field_bool(g->root, "background", &background, err) ||
+        !glm_field_int(g->root, "max_output_tokens", 1, INT64_MAX, max_tokens, err) ||
+        !glm_field_bool(g->root, "stream", &g->streams, err))
+        return false;
+    if (background)
+        return glm_field_refuse(err, "background", "background: not supported");
+    return true;
+}
+
+void glm_handle_responses(glm_call *call)
+{
+    glm_arena arena;
+    const glm_json *root;
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    glm_generation *g = glm_generation_create(call, &arena, root);
+    if (!g || !glm_read_model(g))
+        return;
+    glm_generation_params p = {.voice = &voice, .request = glm_request_params_default()};
+    glm_sampler_params sampler = glm_sampler_params_of(g->server->model);
+    glm_field_error err;
+    glm_str json = {0};
+    p.request.sampler = &sampler;
+    glm_new_id(g->id, "resp_");
+    g->state = glm_new(response_state);
+    bool is_fine = g->state ? read_fields(g, &p.max_tokens, &err)
+                            : glm_field_refuse(&err, "input", "input: no memory");
+    is_fine = is_fine && glm_read_sampling(g, "stop", &sampler, &p.request, &err) &&
+              convert(&json, root, &err);
+    if (!is_fine) {
+        glm_str_deinit(&json);
+        glm_generation_refuse(g, &err);
+        return;
+    }
+    const glm_json *text = glm_field(root, "text");
+    glm_chat_input input = {.root = root,
+                            .json = glm_str_text(&json),
+                            .names = "tools",
+                            .format = glm_field(text, "format")};
+    glm_chat_start_generation(g, &input, &p);
+    glm_str_deinit(&json);
+}
+
+void glm_handle_no_response(glm_call *call)
+{
+    glm_answer_error(call, 404, "not_found", NULL, 0, "responses are not stored");
+}
+
+void glm_handle_count_responses(glm_call *call)
+{
+    glm_arena arena;
+    const glm_json *root;
+    glm_field_error err;
+    glm_str json = {0};
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    if (convert(&json, root, &err))
+        glm_chat_count(call, glm_str_text(&json), "response.input_tokens");
+    else
+        glm_answer_error(call, 400, "invalid_value", err.param, 0, "%s", err.text);
+    glm_str_deinit(&json);
+    glm_arena_deinit(&arena);
+}

@@ -1,0 +1,466 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Talk to `glm serve` as clients do, and as clients must not: Python's standard library only.
+
+usage: server_test.py GLM MODEL [TEST...]
+
+The model has random weights: where an answer must say something, a script gives the ids (--script), and the real engine,
+tokenizer, parser and server carry them.
+"""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+GLM, MODEL = sys.argv[1], sys.argv[2]
+RULES = [
+    {"all": ["say hello"], "answer": "They greet me.</think>Hello from glm.<|user|>"},
+    {"all": ["weather in Oslo"], "none": ["It rains"],
+     "answer": "Need the tool.</think>Checking.<tool_call>get_weather<arg_key>city</arg_key><arg_value>Oslo</arg_value>"
+               "<arg_key>days</arg_key><arg_value>3</arg_value></tool_call><|observation|>"},
+    {"all": ["weather in Oslo", "It rains"], "answer": "I know.</think>It rains in Oslo.<|user|>"},
+    {"all": ["two calls"], "answer": "Both.</think><tool_call>get_weather<arg_key>city</arg_key><arg_value>Rome</arg_value>"
+     "</tool_call><tool_call>now</tool_call><|observation|>"},
+    {"all": ["stop here"], "answer": "END is not seen here.</think>one two END three<|user|>"},
+    {"all": ["only thought"], "answer": "The answer came as thought.<|user|>"},
+    {"all": ["no thought"], "answer": "Plain.<|user|>"},
+]
+WEATHER = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}
+TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "weather", "parameters": WEATHER}},
+         {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
+
+
+class Server:
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory()
+        script = os.path.join(self.folder.name, "script.json")
+        with open(script, "w", encoding="utf-8") as f:
+            json.dump(RULES, f)
+        self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", "--ctx", "1000", "--script", script, *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on http://"):
+            raise RuntimeError("no start-up line: " + line + self.process.stderr.read())
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def stop(self, signum=signal.SIGTERM):
+        self.process.send_signal(signum)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.folder.cleanup()
+        return code
+
+    def call(self, method, path, body=None, headers=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        c.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        return r.status, r.headers, text
+
+    def post(self, path, body, headers=None):
+        status, _, text = self.call("POST", path, body, headers)
+        return status, json.loads(text)
+
+    def events(self, path, body):
+        """[(event name or None, data)] of a stream; data is JSON, or the text [DONE]."""
+        status, headers, text = self.call("POST", path, {**body, "stream": True})
+        assert status == 200, text
+        assert headers["Content-Type"].startswith("text/event-stream"), headers
+        out = []
+        for block in text.decode().split("\n\n"):
+            name, data = None, None
+            for line in block.split("\n"):
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    data = line[6:]
+            if data is not None:
+                out.append((name, data if data == "[DONE]" else json.loads(data)))
+        return out
+
+    def raw(self, data, timeout=10):
+        with socket.create_connection(("127.0.0.1", self.port), timeout) as s:
+            s.sendall(data)
+            out = b""
+            try:
+                while piece := s.recv(65536):
+                    out += piece
+            except (ConnectionResetError, socket.timeout):
+                pass
+            return out
+
+
+def user(text):
+    return [{"role": "user", "content": text}]
+
+
+class Base(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.s = Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.s.stop() == 0
+
+
+class Chat(Base):
+    def test_answer_with_thought(self):
+        status, r = self.s.post("/v1/chat/completions", {"model": "any", "messages": user("say hello")})
+        self.assertEqual(status, 200)
+        m = r["choices"][0]["message"]
+        self.assertEqual((m["content"], m["reasoning_content"]), ("Hello from glm.", "They greet me."))
+        self.assertNotIn("tool_calls", m)
+        self.assertEqual(r["choices"][0]["finish_reason"], "stop")
+        self.assertEqual(r["model"], "any")
+        u = r["usage"]
+        self.assertEqual(u["total_tokens"], u["prompt_tokens"] + u["completion_tokens"])
+        self.assertGreater(u["completion_tokens_details"]["reasoning_tokens"], 0)
+
+    def test_tool_round_trip(self):
+        body = {"messages": user("weather in Oslo"), "tools": TOOLS}
+        _, r = self.s.post("/v1/chat/completions", body)
+        c = r["choices"][0]
+        self.assertEqual(c["finish_reason"], "tool_calls")
+        call = c["message"]["tool_calls"][0]
+        self.assertEqual(json.loads(call["function"]["arguments"]), {"city": "Oslo", "days": 3})
+        self.assertTrue(call["id"].startswith("call_"))
+        body["messages"] += [c["message"], {"role": "tool", "tool_call_id": call["id"], "content": "It rains"}]
+        _, r = self.s.post("/v1/chat/completions", body)
+        self.assertEqual(r["choices"][0]["message"]["content"], "It rains in Oslo.")
+
+    def test_stream_equals_whole(self):
+        body = {"messages": user("weather in Oslo"), "tools": TOOLS, "stream_options": {"include_usage": True}}
+        events = self.s.events("/v1/chat/completions", body)
+        self.assertEqual(events[-1][1], "[DONE]")
+        self.assertEqual(events[-2][1]["choices"], [])
+        self.assertGreater(events[-2][1]["usage"]["completion_tokens"], 0)
+        text, thought, calls, finish = "", "", {}, None
+        for name, e in events[:-2]:
+            self.assertIsNone(name)
+            self.assertNotIn("error", e)
+            d = e["choices"][0]["delta"]
+            text += d.get("content") or ""
+            thought += d.get("reasoning_content") or ""
+            for t in d.get("tool_calls", []):
+                call = calls.setdefault(t["index"], {"arguments": ""})
+                if "id" in t:
+                    self.assertNotIn("id", call)
+                    call.update(id=t["id"], name=t["function"]["name"])
+                call["arguments"] += t["function"]["arguments"]
+            finish = e["choices"][0]["finish_reason"] or finish
+        self.assertEqual((text, thought, finish), ("Checking.", "Need the tool.", "tool_calls"))
+        self.assertEqual(calls[0]["name"], "get_weather")
+        self.assertEqual(json.loads(calls[0]["arguments"]), {"city": "Oslo", "days": 3})
+
+    def test_parallel_calls_and_one(self):
+        body = {"messages": user("two calls"), "tools": TOOLS}
+        _, r = self.s.post("/v1/chat/completions", body)
+        self.assertEqual([c["function"]["name"] for c in r["choices"][0]["message"]["tool_calls"]], ["get_weather", "now"])
+        self.assertEqual(r["choices"][0]["message"]["tool_calls"][1]["function"]["arguments"], "{}")
+        self.assertIsNone(r["choices"][0]["message"]["content"])
+
+    def test_stop_strings_leave_thought_alone(self):
+        _, r = self.s.post("/v1/chat/completions", {"messages": user("stop here"), "stop": ["END"]})
+        m = r["choices"][0]["message"]
+        self.assertEqual((m["content"], m["reasoning_content"]), ("one two ", "END is not seen here."))
+        self.assertEqual(r["choices"][0]["finish_reason"], "stop")
+
+    def test_thought_alone_becomes_the_answer(self):
+        _, r = self.s.post("/v1/chat/completions", {"messages": user("only thought")})
+        self.assertEqual(r["choices"][0]["message"]["content"], "The answer came as thought.")
+
+    def test_thinking_off(self):
+        for switch in ({"thinking": {"type": "disabled"}}, {"reasoning_effort": "none"},
+                       {"chat_template_kwargs": {"enable_thinking": False}}):
+            _, r = self.s.post("/v1/chat/completions", {"messages": user("no thought"), **switch})
+            self.assertEqual(r["choices"][0]["message"]["content"], "Plain.", switch)
+            self.assertNotIn("reasoning_content", r["choices"][0]["message"])
+
+    def test_length_n_and_logprobs(self):
+        body = {"messages": user("x"), "max_tokens": 4, "n": 3, "seed": 5, "logprobs": True, "top_logprobs": 2}
+        _, r = self.s.post("/v1/chat/completions", body)
+        self.assertEqual([c["index"] for c in r["choices"]], [0, 1, 2])
+        self.assertEqual({c["finish_reason"] for c in r["choices"]}, {"length"})
+        entries = r["choices"][0]["logprobs"]["content"]
+        self.assertEqual((len(entries), len(entries[0]["top_logprobs"])), (4, 2))
+        again = self.s.post("/v1/chat/completions", body)[1]
+        self.assertEqual([c["message"] for c in again["choices"]], [c["message"] for c in r["choices"]])
+
+    def test_json_schema_is_followed(self):
+        schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"], "additionalProperties": False}
+        body = {"messages": user("x"), "reasoning_effort": "none", "max_tokens": 60, "seed": 1,
+                "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": True}}}
+        status, r = self.s.post("/v1/chat/completions", body)
+        self.assertEqual(status, 200, r)
+        self.assertIn(json.loads(r["choices"][0]["message"]["content"]), ({"n": 1}, {"n": 2}))
+
+    def test_forced_tool(self):
+        body = {"messages": user("x"), "reasoning_effort": "none", "tools": TOOLS, "max_tokens": 100, "seed": 1,
+                "tool_choice": {"type": "function", "function": {"name": "now"}}}
+        status, r = self.s.post("/v1/chat/completions", body)
+        self.assertEqual(status, 200, r)
+        self.assertEqual({c["function"]["name"] for c in r["choices"][0]["message"]["tool_calls"]}, {"now"})
+
+    def test_refusals_name_the_field(self):
+        for field, value in (("temperature", 3), ("temperature", "1"), ("top_p", -1), ("n", 9), ("max_tokens", 0),
+                             ("stop", 5), ("stop", ["x"] * 17), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101}),
+                             ("seed", 1.5), ("stream", "yes"), ("top_logprobs", 3), ("tool_choice", "required"),
+                             ("functions", []), ("response_format", {"type": "xml"})):
+            status, r = self.s.post("/v1/chat/completions", {"messages": user("x"), field: value})
+            self.assertEqual(status, 400, (field, value, r))
+            self.assertIn(field, r["error"]["param"] or "", r)
+        status, r = self.s.post("/v1/chat/completions", {"messages": []})
+        self.assertEqual((status, r["error"]["type"]), (400, "invalid_request_error"))
+        status, r = self.s.post("/v1/chat/completions", {"messages": [{"role": "user", "content": 5}]})
+        self.assertEqual((status, r["error"]["param"]), (400, "messages[0].content"))
+
+    def test_overflow_wording(self):
+        status, r = self.s.post("/v1/chat/completions", {"messages": user("x " * 3000)})
+        self.assertEqual((status, r["error"]["code"]), (400, "context_length_exceeded"))
+        self.assertRegex(r["error"]["message"], r"^This model's maximum context length is 1000 tokens\. However, your "
+                         r"messages resulted in \d+ tokens\. Please reduce the length of the messages\.$")
+
+
+class Messages(Base):
+    def test_tool_round_trip(self):
+        tools = [{"name": "get_weather", "input_schema": WEATHER}]
+        body = {"model": "m", "max_tokens": 200, "messages": user("weather in Oslo"), "tools": tools,
+                "system": [{"type": "text", "text": "x-anthropic-billing-header: cc_version=1;"}, {"type": "text", "text": "Be brief."}]}
+        status, r = self.s.post("/v1/messages?beta=true", body)
+        self.assertEqual((status, r["stop_reason"]), (200, "tool_use"), r)
+        self.assertEqual([b["type"] for b in r["content"]], ["thinking", "text", "tool_use"])
+        self.assertEqual(r["content"][2]["input"], {"city": "Oslo", "days": 3})
+        self.assertTrue(r["content"][0]["signature"])
+        body["messages"] += [{"role": "assistant", "content": r["content"]}, {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": r["content"][2]["id"], "content": [{"type": "text", "text": "It rains"}]}]}]
+        events = self.s.events("/v1/messages", body)
+        self.assertEqual([n for n, _ in events[:2]], ["message_start", "ping"])
+        self.assertEqual(events[-1][0], "message_stop")
+        text = "".join(e["delta"]["text"] for n, e in events if n == "content_block_delta" and e["delta"]["type"] == "text_delta")
+        self.assertEqual(text, "It rains in Oslo.")
+        self.assertTrue(all(n == e["type"] for n, e in events))
+        open_block = None
+        for n, e in events:  # blocks never overlap; indexes are dense
+            if n == "content_block_start":
+                self.assertIsNone(open_block)
+                open_block = e["index"]
+            elif n == "content_block_stop":
+                self.assertEqual(open_block, e["index"])
+                open_block = None
+
+    def test_count_and_refusals(self):
+        status, r = self.s.post("/v1/messages/count_tokens", {"model": "m", "messages": user("hello")})
+        self.assertEqual(status, 200)
+        self.assertGreater(r["input_tokens"], 3)
+        status, r = self.s.post("/v1/messages", {"model": "m", "messages": user("hello")})
+        self.assertEqual((status, r["type"], r["error"]["type"]), (400, "error", "invalid_request_error"))
+        status, r = self.s.post("/v1/messages", {"model": "m", "max_tokens": 5, "messages": user("x " * 3000)})
+        self.assertRegex(r["error"]["message"], r"^prompt is too long: \d+ tokens > 1000 maximum$")
+
+    def test_stop_sequence(self):
+        _, r = self.s.post("/v1/messages", {"max_tokens": 99, "messages": user("stop here"), "stop_sequences": ["no", "END"]})
+        self.assertEqual((r["stop_reason"], r["stop_sequence"]), ("stop_sequence", "END"))
+
+
+class Responses(Base):
+    def test_items_and_events(self):
+        tools = [{"type": "namespace", "name": "ns", "tools": [{"type": "function", "name": "get_weather", "parameters": WEATHER}]},
+                 {"type": "function", "name": "get_weather", "parameters": WEATHER}, {"type": "web_search"}]
+        body = {"input": [{"role": "developer", "content": "Be brief."}, {"type": "message", "role": "user", "content": [
+            {"type": "input_text", "text": "weather in Oslo"}]}], "tools": tools}
+        status, whole = self.s.post("/v1/responses", body)
+        self.assertEqual((status, whole["status"]), (200, "completed"), whole)
+        self.assertEqual([i["type"] for i in whole["output"]], ["reasoning", "message", "function_call"])
+        events = self.s.events("/v1/responses", body)
+        self.assertEqual([e["sequence_number"] for _, e in events], list(range(len(events))))
+        self.assertEqual(events[0][0], "response.created")
+        self.assertEqual(events[-1][0], "response.completed")
+        done = [e["item"] for n, e in events if n == "response.output_item.done"]
+        self.assertEqual(done, events[-1][1]["response"]["output"])
+        call = done[2]
+        body["input"] += done + [{"type": "function_call_output", "call_id": call["call_id"], "output": "It rains"}]
+        _, r = self.s.post("/v1/responses", body)
+        self.assertEqual(r["output"][-1]["content"][0]["text"], "It rains in Oslo.")
+
+    def test_refusals(self):
+        for field, value in (("previous_response_id", "resp_1"), ("background", True), ("input", 5)):
+            status, r = self.s.post("/v1/responses", {"input": "x", field: value})
+            self.assertEqual((status, r["error"]["param"]), (400, field))
+        self.assertEqual(self.s.call("GET", "/v1/responses/resp_1")[0], 404)
+
+
+class Completions(Base):
+    def test_echo_with_logprobs(self):
+        body = {"prompt": [5, 6, 7, 8], "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
+        _, r = self.s.post("/v1/completions", body)
+        lp = r["choices"][0]["logprobs"]
+        self.assertEqual([len(lp[k]) for k in ("tokens", "token_logprobs", "top_logprobs", "text_offset")], [5] * 4)
+        self.assertIsNone(lp["token_logprobs"][0])
+        self.assertTrue(all(x < 0 for x in lp["token_logprobs"][1:]))
+        self.assertEqual(max(lp["top_logprobs"][4].values()), lp["token_logprobs"][4])
+
+    def test_greedy_is_the_same_streamed(self):
+        body = {"prompt": "abc", "max_tokens": 12, "temperature": 0}
+        whole = self.s.post("/v1/completions", body)[1]["choices"][0]["text"]
+        events = self.s.events("/v1/completions", body)
+        self.assertEqual("".join(e["choices"][0]["text"] for _, e in events[:-1]), whole)
+
+
+class Extras(Base):
+    def test_simple_routes(self):
+        for path in ("/health", "/v1/health", "/ping", "/version", "/v1/models", "/props", "/slots", "/metrics", "/tokenizer_info", "/"):
+            self.assertEqual(self.s.call("GET", path)[0], 200, path)
+        self.assertEqual(self.s.call("HEAD", "/")[0], 200)
+        self.assertEqual(self.s.call("OPTIONS", "/v1/models")[0], 204)
+        name = json.loads(self.s.call("GET", "/v1/models")[2])["data"][0]["id"]
+        self.assertEqual(self.s.call("GET", "/v1/models/" + name)[0], 200)
+        self.assertEqual(self.s.call("GET", "/v1/models/other")[0], 404)
+        status, headers, _ = self.s.call("POST", "/v1/embeddings", {})
+        self.assertEqual((status, headers["x-should-retry"]), (501, "false"))
+        self.assertEqual(self.s.call("GET", "/nothing")[0], 404)
+        status, headers, _ = self.s.call("GET", "/v1/chat/completions")
+        self.assertEqual((status, headers["Allow"]), (405, "POST"))
+
+    def test_tokens(self):
+        _, r = self.s.post("/tokenize", {"content": "abc def"})
+        _, back = self.s.post("/detokenize", {"tokens": r["tokens"]})
+        self.assertEqual((back["content"], r["count"]), ("abc def", len(r["tokens"])))
+        _, r = self.s.post("/apply-template", {"messages": user("hi")})
+        self.assertTrue(r["prompt"].endswith("<|user|>hi<|assistant|><think>"), r)
+        self.assertEqual(self.s.post("/tokenize", {"content": 5})[0], 400)
+
+    def test_bodies(self):
+        for body in (b"", b"{", b"[]", b"{\"messages\": \xff}", b"{\"a\":1}x", b"[" * 100000):
+            status, r = self.s.post("/v1/chat/completions", body)
+            self.assertEqual(status, 400, body[:20])
+            self.assertEqual(r["error"]["code"], "invalid_json")
+        self.assertEqual(self.s.call("POST", "/v1/chat/completions", "{}", {"Content-Type": "text/xml"})[0], 415)
+        self.assertEqual(self.s.call("POST", "/v1/chat/completions", "{}", {"Content-Encoding": "gzip"})[0], 415)
+
+
+class Http(Base):
+    def status(self, data):
+        answer = self.s.raw(data)
+        return int(answer.split(b" ")[1]) if answer.startswith(b"HTTP/1.1 ") else answer
+
+    def test_strict_framing(self):
+        host = b"Host: localhost\r\n"
+        cases = [
+            (b"nonsense\r\n\r\n", 400), (b"GET  / HTTP/1.1\r\n" + host + b"\r\n", 400), (b"GET / HTTP/2.0\r\n" + host + b"\r\n", 505),
+            (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n" + host + host + b"\r\n", 400),
+            (b"GET / HTTP/1.1\r\n" + host + b" folded: x\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n" + host + b"a b: x\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\n" + host + b"A : x\r\n\r\n", 400), (b"GET / HTTP/1.1\n" + host + b"\r\n\r\n", 400),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Content-Length: +1\r\n\r\n", 400),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Content-Length: 99999999999\r\n\r\n", 413),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+            (b"POST /v1/completions HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n", 400),
+            (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + host + b"\r\n", 414),
+            (b"GET / HTTP/1.1\r\n" + host + b"a: " + b"b" * 40000 + b"\r\n\r\n", 431),
+            (b"GET / HTTP/1.1\r\n" + host + b"a: b\r\n" * 101 + b"\r\n", 431),
+            (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+            (b"GET / HTTP/1.1\r\n" + host + b"Origin: https://evil.example\r\n\r\n", 403),
+        ]
+        for data, expected in cases:
+            if expected in (421, 403):
+                data = data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+            self.assertEqual(self.status(data), expected, data[:80])
+
+    def test_chunked_body_and_keep_alive(self):
+        body = b"{\"content\": \"abc\"}"
+        one = (b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
+               b"5;x=y\r\n" + body[:5] + b"\r\n" + b"%x\r\n" % (len(body) - 5) + body[5:] + b"\r\n0\r\nTrailer: x\r\n\r\n")
+        last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        answer = self.s.raw(one + one + last)
+        self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 3, answer)
+        self.assertIn(b"Connection: close", answer)
+
+    def test_expect_continue(self):
+        head = b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.s.port), 10) as c:
+            c.sendall(head)
+            self.assertTrue(c.recv(100).startswith(b"HTTP/1.1 100 "))
+            c.sendall(b"{\"content\": \"ab\"}")
+            self.assertIn(b"200 OK", c.recv(4096))
+
+    def test_a_client_that_leaves_frees_its_slot(self):
+        body = json.dumps({"messages": user("x"), "max_tokens": 900, "stream": True, "ignore_eos": True}).encode()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", self.s.port), 10) as c:
+                c.sendall(head + body)
+                c.recv(200)
+        for _ in range(200):
+            text = self.s.call("GET", "/metrics")[2].decode()
+            if "glm_requests_running 0\n" in text and "glm_requests_waiting 0\n" in text:
+                break
+            time.sleep(0.02)
+        self.assertIn("glm_requests_running 0\n", text)
+        self.assertIn("glm_disconnects_total 5\n", text)
+
+
+class Keys(unittest.TestCase):
+    def test_keys(self):
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write("# keys\nfirst-key-1\nsecond-key-2\n")
+            f.flush()
+            s = Server("--key-file", f.name, "--strict-model", "--model-name", "m")
+            self.assertEqual(s.call("GET", "/health")[0], 200)
+            self.assertEqual(s.call("GET", "/v1/models")[0], 401)
+            self.assertEqual(s.call("GET", "/v1/models", headers={"Authorization": "Bearer wrong-key"})[0], 401)
+            for headers in ({"Authorization": "Bearer first-key-1"}, {"x-api-key": "second-key-2"}, {"api-key": "first-key-1"}):
+                self.assertEqual(s.call("GET", "/v1/models", headers=headers)[0], 200)
+            body = {"model": "other", "messages": user("x")}
+            status, r = s.post("/v1/chat/completions", body, {"x-api-key": "first-key-1"})
+            self.assertEqual((status, r["error"]["code"]), (404, "model_not_found"))
+            with open(f.name, "w", encoding="utf-8") as g:
+                g.write("third-key-3\n")
+            s.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            self.assertEqual(s.call("GET", "/v1/models", headers={"x-api-key": "first-key-1"})[0], 401)
+            self.assertEqual(s.call("GET", "/v1/models", headers={"x-api-key": "third-key-3"})[0], 200)
+            self.assertEqual(s.stop(), 0)
+
+    def test_start_is_refused(self):
+        for options, code in ((["--host", "0.0.0.0"], 2), (["--tls-cert", "x"], 2), (["--key-file", "/nonexistent"], 1),
+                              (["--port", "70000"], 2)):
+            run = subprocess.run([GLM, "serve", MODEL, *options], capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual((run.returncode, run.stdout), (code, ""), (options, run.stderr))
+        s = Server()
+        run = subprocess.run([GLM, "serve", MODEL, "--port", str(s.port)], capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("Address already in use", run.stderr)
+        self.assertEqual(s.stop(signal.SIGINT), 0)
+
+
+class Load(Base):
+    def test_many_at_once_give_what_one_gives(self):
+        body = {"messages": user("tell me"), "max_tokens": 20, "seed": 3}
+        alone = self.s.post("/v1/chat/completions", body)[1]["choices"][0]["message"]
+        results = []
+
+        def ask():
+            results.append(self.s.post("/v1/chat/completions", body)[1]["choices"][0]["message"])
+        threads = [threading.Thread(target=ask) for _ in range(24)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(results, [alone] * 24)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
