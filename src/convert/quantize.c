@@ -275,7 +275,7 @@ static void model_name(const job *j, char *out, size_t size)
     snprintf(path, sizeof path, "%s", j->in);
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
         path[n - 1] = '\0';
-    snprintf(out, size, "%s", base_name(path));
+    snprintf(out, size, "%.*s", (int)(size - 1), base_name(path));
 }
 
 static glm_status make_heads(job *j)
