@@ -19,6 +19,7 @@ typedef struct block {
     float x[GLM_BLOCK_MAX], w[GLM_BLOCK_MAX];
     float up, down; /* x = value * up, value = x * down; powers of two */
     float amax;     /* greatest |x|; 0 or in (0, 2) */
+    bool is_plain;  /* all weights are 1 */
 } block;
 
 /** The power of two that brings v > 0 into [1, 2), or as near as a normal number can. */
@@ -50,6 +51,7 @@ static inline void block_init(block *b, const float *x, const float *weights, in
         b->x[i] = x[i] * b->up;
     float wmax = weights ? greatest_magnitude(weights, n) : 0;
     float up = power_to_one(wmax);
+    b->is_plain = !(wmax > 0);
     for (int i = 0; i < n; i++) {
         float w = wmax > 0 ? weights[i] * up : 1;
         b->w[i] = w < 0x1p-24F ? 0x1p-24F : w;

@@ -30,6 +30,18 @@ typedef int32_t vec_i __attribute__((vector_size(4 * GLM_VEC)));
 typedef float quad_f __attribute__((vector_size(16)));
 typedef int32_t quad_i __attribute__((vector_size(16)));
 
+static inline quad_f quad_load(const float *p)
+{
+    quad_f v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline quad_f quad_select(quad_i mask, quad_f yes, quad_f no)
+{
+    return (quad_f)((mask & (quad_i)yes) | (~mask & (quad_i)no));
+}
+
 static inline vec_f vec_load(const float *p)
 {
     vec_f v;
@@ -108,7 +120,7 @@ static inline vec_f vec_11_bits(vec_f v)
 GLM_SPECIALISED void keep_less(quad_f *v, quad_i *lane, quad_f other, quad_i other_lane)
 {
     quad_i less = other < *v;
-    *v = (quad_f)((less & (quad_i)other) | (~less & (quad_i)*v));
+    *v = quad_select(less, other, *v);
     *lane = (less & other_lane) | (~less & *lane);
 }
 

@@ -18,7 +18,8 @@ enum { BOOK_MAX = 1024, HULL_MAX = 16, N_MULTIPLES = 16 };
 typedef struct book {
     int n, dims;
     float v[8 * BOOK_MAX];
-    float least, most; /* of all values */
+    float least, most;    /* of all values */
+    float norm[BOOK_MAX]; /* sum of squares: the q of a line where all weights are 1 */
 } book;
 
 static inline void book_init(book *k, const uint16_t *grid, int n, int dims, const uint8_t *values)
@@ -27,16 +28,23 @@ static inline void book_init(book *k, const uint16_t *grid, int n, int dims, con
     k->n = n;
     k->dims = dims;
     k->least = k->most = (float)values[0];
-    for (int e = 0; e < n; e++)
+    for (int e = 0; e < n; e++) {
+        k->norm[e] = 0;
         for (int i = 0; i < dims; i++) {
             float v = (float)values[grid[e] >> (bits * i) & ((1 << bits) - 1)];
             k->v[i * n + e] = v;
             k->least = v < k->least ? v : k->least;
             k->most = v > k->most ? v : k->most;
+            k->norm[e] += v * v;
         }
+    }
 }
 
 enum { N_TANGENTS = 4 };
+
+/* A line joins the envelope if it is below it by this share somewhere: costs s (s q - x2) are negative, of the size of the vector's
+ * energy, and what is left out is only ever seen near the crossing of two other lines. */
+#define WORTH_IT 1.002F
 
 /* The lines s * q - x2 of the envelope. */
 typedef struct hull {
@@ -58,7 +66,7 @@ static inline float line_at(float x2, float q, float s)
 }
 
 /**
- * The lines of a vector with magnitudes and weights, p[i] = w[i] |x[i]|, and which of them is least at each s[i]. If `flip`, one value
+ * The lines of a vector with magnitudes and weights (NULL: all 1), p[i] = w[i] |x[i]|, and which of them is least at each s[i]. If `flip`, one value
  * must take the wrong sign: the one that costs least, which for an entry is the one with the least p v.
  */
 GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k, const float *p,
@@ -77,10 +85,12 @@ GLM_SPECIALISED void all_lines(lines *all, int least[N_TANGENTS], const book *k,
             for (int d = 0; d < dims; d++) {
                 vec_f v = vec_load(k->v + d * k->n + e), pv = p[d] * v;
                 x += pv;
-                q += w[d] * (v * v);
+                if (w)
+                    q += w[d] * (v * v);
                 if (flip)
                     wrong = vec_min(pv, wrong);
             }
+            q = w ? q : vec_load(k->norm + e);
             x = flip ? x - 2 * wrong : x;
             x += x;
             vec_store(all->x2 + e, x);
@@ -186,7 +196,7 @@ GLM_SPECIALISED void find_hull(hull *h, const book *k, const float *p, const flo
         if (c == 0)
             continue;
         s[n_todo] = crossing(h, c - 1, c);
-        u[n_todo] = line_at(h->x2[c], h->q[c], s[n_todo]);
+        u[n_todo] = line_at(h->x2[c], h->q[c], s[n_todo]) * WORTH_IT;
         todo[n_todo].a = c - 1;
         todo[n_todo++].b = c;
     }
@@ -198,7 +208,7 @@ GLM_SPECIALISED void find_hull(hull *h, const book *k, const float *p, const flo
         keep_below(&all, s, u);
     while (all.n > 0 && n_todo > 0 && h->n < HULL_MAX) {
         int a = todo[--n_todo].a, b = todo[n_todo].b;
-        float at = crossing(h, a, b), value = line_at(h->x2[a], h->q[a], at);
+        float at = crossing(h, a, b), value = line_at(h->x2[a], h->q[a], at) * WORTH_IT;
         int e = least_line(&all, at);
         if (!(line_at(all.x2[e], all.q[e], at) < value) || !(all.q[e] < h->q[a]) ||
             !(all.q[e] > h->q[b]))
@@ -232,6 +242,28 @@ static inline int best_line(const hull *h, float s)
         if (line_at(h->x2[j], h->q[j], s) < line_at(h->x2[best], h->q[best], s))
             best = j;
     return best;
+}
+
+/* find_hull for each case of its inner loop. */
+static inline void find_one_hull(hull *h, const book *k, const float *p, const float *w, float low,
+                                 float peak, bool flip)
+{
+    if (k->dims == 8 && flip && w)
+        find_hull(h, k, p, w, low, peak, 8, true);
+    else if (k->dims == 8 && flip)
+        find_hull(h, k, p, NULL, low, peak, 8, true);
+    else if (k->dims == 8 && w)
+        find_hull(h, k, p, w, low, peak, 8, false);
+    else if (k->dims == 8)
+        find_hull(h, k, p, NULL, low, peak, 8, false);
+    else if (flip && w)
+        find_hull(h, k, p, w, low, peak, 4, true);
+    else if (flip)
+        find_hull(h, k, p, NULL, low, peak, 4, true);
+    else if (w)
+        find_hull(h, k, p, w, low, peak, 4, false);
+    else
+        find_hull(h, k, p, NULL, low, peak, 4, false);
 }
 
 /*
@@ -280,14 +312,10 @@ static inline void lattice_init(lattice *t, const block *b)
             p[j] = w[j] * fabsf(b->x[i * k->dims + j]);
         bool flip = t->has_flip[i / per_octet];
         float peak = greatest_magnitude(b->x + i * k->dims, k->dims);
-        if (per_octet == 2) {
-            find_hull(&t->hulls[i], k, p, w, low, peak, 4, false);
-            if (flip)
-                find_hull(&t->flipped[i], k, p, w, low, peak, 4, true);
-        } else if (flip)
-            find_hull(&t->hulls[i], k, p, w, low, peak, 8, true);
-        else
-            find_hull(&t->hulls[i], k, p, w, low, peak, 8, false);
+        const float *wp = b->is_plain ? NULL : w;
+        find_one_hull(&t->hulls[i], k, p, wp, low, peak, flip && per_octet == 1);
+        if (flip && per_octet == 2)
+            find_one_hull(&t->flipped[i], k, p, wp, low, peak, true);
     }
 }
 
@@ -468,9 +496,9 @@ static const uint8_t iq2_values[4] = {8, 25, 43, 0};
     }
 DEFINE_LATTICE(iq2_xxs, glm_iq2_xxs_grid, 256, 8, iq2_values, 8, true, 0.125F, 24)
 DEFINE_LATTICE(iq2_xs, glm_iq2_xs_grid, 512, 8, iq2_values, 16, true, 0.125F, 24)
-DEFINE_LATTICE(iq2_s, glm_iq2_s_grid, 1024, 8, iq2_values, 16, false, 0.125F, 24)
+DEFINE_LATTICE(iq2_s, glm_iq2_s_grid, 1024, 8, iq2_values, 16, false, 0.125F, 14)
 DEFINE_LATTICE(iq3_xxs, glm_iq3_xxs_grid, 256, 4, glm_iq3_xxs_values, 8, true, 0.25F, 10)
-DEFINE_LATTICE(iq3_s, glm_iq3_s_grid, 512, 4, glm_iq3_s_values, 8, false, 1, 10)
+DEFINE_LATTICE(iq3_s, glm_iq3_s_grid, 512, 4, glm_iq3_s_values, 8, false, 1, 8)
 #undef DEFINE_LATTICE
 
 #endif

@@ -17,15 +17,13 @@ typedef struct octet_book {
     uint16_t index[N_OCTETS];
 } octet_book;
 
-static const int power_of_3[8] = {1, 3, 9, 27, 81, 243, 729, 2187};
-
 static inline void octet_book_init(octet_book *k)
 {
     memset(k->index, 0xff, sizeof k->index);
     for (int e = 0; e < 2048; e++) {
         int code = 0;
-        for (int i = 0; i < 8; i++)
-            code += (glm_iq1_grid[e] >> (2 * i) & 3) * power_of_3[i];
+        for (int i = 7; i >= 0; i--)
+            code = 3 * code + (glm_iq1_grid[e] >> (2 * i) & 3);
         k->index[code] = (uint16_t)e;
     }
 }
@@ -46,10 +44,16 @@ typedef struct octet_changes {
 /** Put changes in order: a change's place is the number of those that come before it. */
 static inline void sort_changes(octet_changes *out, const octet_changes *c)
 {
-    int place[8] = {0};
-    for (int j = 0; j < 8; j++)
-        for (int i = 0; i < 8; i++)
-            place[i] += j < i ? c->cost[j] <= c->cost[i] : c->cost[j] < c->cost[i];
+    int32_t place[8];
+    for (int h = 0; h < 8; h += 4) {
+        quad_f cost = quad_load(c->cost + h);
+        quad_i before = {0}, number = {h, h + 1, h + 2, h + 3};
+        for (int j = 0; j < 8; j++) {
+            quad_f other = c->cost[j] - (quad_f){0};
+            before -= (other < cost) | ((other == cost) & (j < number));
+        }
+        memcpy(place + h, &before, sizeof before);
+    }
     for (int i = 0; i < 8; i++) {
         out->cost[place[i]] = c->cost[i];
         out->step[place[i]] = c->step[i];
@@ -86,41 +90,58 @@ static inline int cheapest_change(const octet_book *k, int code, const octet_cha
     return found;
 }
 
-static inline float sum_of_8(float *v)
+static inline float sum_of_4(quad_f v)
 {
-    for (int i = 0; i < 4; i++)
-        v[i] += v[i + 4];
     return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+/** The code of the octet nearest to x / s - delta, and what changing each of its values costs. */
+static inline int nearest_octet(octet_changes *change, const float *x, const float *w, float s,
+                                float delta)
+{
+    static const float power_of_3[8] = {1, 3, 9, 27, 81, 243, 729, 2187};
+    const quad_f zero = {0}, one = 1 - zero;
+    quad_f code = zero;
+    float inv = inverse(s);
+    for (int h = 0; h < 8; h += 4) {
+        quad_f t = quad_load(x + h) * inv - delta, power = quad_load(power_of_3 + h);
+        quad_f v = quad_select(t > 1, one, quad_select(t < -1, -one, t)) + 0x1.8p23F - 0x1.8p23F;
+        quad_f side = quad_select(t > 0, one, -one), other = quad_select(v == 0, side, zero);
+        quad_f near = t - v, far = t - other;
+        quad_f cost = quad_load(w + h) * (far * far - near * near);
+        quad_i step = __builtin_convertvector((other - v) * power, quad_i);
+        memcpy(change->cost + h, &cost, sizeof cost);
+        memcpy(change->step + h, &step, sizeof step);
+        code += (v + 1) * power; /* exact */
+    }
+    return (int)sum_of_4(code);
 }
 
 static inline octet_fit fit_octet(const octet_book *k, const float *x, const float *w, float s,
                                   float delta)
 {
+    static const float unit[8] = {1,       0x1p-2F,  0x1p-4F,  0x1p-6F,
+                                  0x1p-8F, 0x1p-10F, 0x1p-12F, 0x1p-14F};
     octet_changes change, sorted;
-    float inv = inverse(s), err[8], xq[8], qq[8];
-    int code = 0;
-    for (int i = 0; i < 8; i++) {
-        float t = x[i] * inv - delta, v = round_even(clampf(t, -1, 1)), off = t - v;
-        float side = t > 0 ? 1 : -1, other = v != 0 ? 0 : side;
-        change.cost[i] = w[i] * ((t - other) * (t - other) - off * off);
-        change.step[i] = ((int)other - (int)v) * power_of_3[i];
-        code += ((int)v + 1) * power_of_3[i];
-    }
+    int code = nearest_octet(&change, x, w, s, delta);
     if (k->index[code] == NO_ENTRY) {
         sort_changes(&sorted, &change);
         code = cheapest_change(k, code, &sorted);
     }
     octet_fit f = {.index = code < 0 ? 0 : k->index[code]};
-    uint32_t entry = glm_iq1_grid[f.index];
-    for (int i = 0; i < 8; i++) {
-        float v = (float)((int)(entry >> (2 * i) & 3) - 1) + delta, diff = x[i] - s * v;
-        err[i] = w[i] * (diff * diff);
-        xq[i] = w[i] * x[i] * v;
-        qq[i] = w[i] * v * v;
+    int32_t entry = glm_iq1_grid[f.index];
+    quad_f err = {0}, xq = err, qq = err;
+    for (int h = 0; h < 8; h += 4) {
+        quad_i bits = entry & (quad_i){3 << 2 * h, 12 << 2 * h, 48 << 2 * h, 192 << 2 * h};
+        quad_f v = __builtin_convertvector(bits, quad_f) * quad_load(unit + h) - 1 + delta;
+        quad_f value = quad_load(x + h), weight = quad_load(w + h), diff = value - s * v;
+        err += weight * (diff * diff);
+        xq += weight * value * v;
+        qq += weight * v * v;
     }
-    f.err = sum_of_8(err);
-    f.xq = sum_of_8(xq);
-    f.qq = sum_of_8(qq);
+    f.err = sum_of_4(err);
+    f.xq = sum_of_4(xq);
+    f.qq = sum_of_4(qq);
     return f;
 }
 
