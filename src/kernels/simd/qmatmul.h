@@ -28,6 +28,7 @@ enum {
     Q_PREFETCH_TOK = 16, /* up to so many a product waits for memory */
 };
 
+#include "kernels/simd/qcodebook.h"
 #include "kernels/simd/qunpack.h"
 
 /* sum[t] += 4 * n columns of codes times token t's. */
@@ -205,47 +206,76 @@ QV shape shape_of(int n_elems, int group, int offset, bool has_min)
     return (shape){n_elems, group, is_signed ? 0 : offset, has_min, is_signed};
 }
 
-/* A panel of n_blocks blocks of each row. */
-typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks);
+/* A panel of n_blocks blocks of each row; codes has room for QR rows of 256 bytes. */
+typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks, uint8_t *codes);
 
 /* The steps of the chain acc[QR] that n_blocks blocks of each row and one token make. */
-typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x);
+typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x,
+                    uint8_t *codes);
 
-#define DEFINE_FORMAT(name, elems, grp, off, min_too)                                              \
-    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks)           \
+/* The last argument of a format's reader: the block of 32, `codes` for code books. */
+#define DEFINE_32_FORMAT(name, off, min_too)                                                       \
+    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
+                              uint8_t *codes)                                                      \
     {                                                                                              \
-        sink s = {.s = shape_of(elems, grp, off, min_too), .is_panel = true, .p = out};            \
+        sink s = {.s = shape_of(32, 32, off, min_too), .is_panel = true, .p = out};                \
+        (void)codes;                                                                               \
         for (int b = 0; b < n_blocks; b++)                                                         \
             read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
-        if (elems == 256 && s.s.offset)                                                            \
+    }                                                                                              \
+    static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks,              \
+                           const void *x, uint8_t *codes)                                          \
+    {                                                                                              \
+        sink s = {.s = shape_of(32, 32, off, min_too), .x = {x}};                                  \
+        (void)codes;                                                                               \
+        s.chain = qf_load(acc);                                                                    \
+        for (int b = 0; b < n_blocks; b++)                                                         \
+            read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
+        qf_store(acc, s.chain);                                                                    \
+    }
+#define DEFINE_256_FORMAT(name, grp, off, min_too, last)                                           \
+    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
+                              uint8_t *codes)                                                      \
+    {                                                                                              \
+        sink s = {.s = shape_of(256, grp, off, min_too), .is_panel = true, .p = out};              \
+        (void)n_blocks;                                                                            \
+        (void)codes;                                                                               \
+        read_##name(&s, p, stride, last);                                                          \
+        if (s.s.offset)                                                                            \
             put_offset_pairs(out, 256 / grp, s.s.offset);                                          \
     }                                                                                              \
     static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks,              \
-                           const void *x)                                                          \
+                           const void *x, uint8_t *codes)                                          \
     {                                                                                              \
-        sink s = {.s = shape_of(elems, grp, off, min_too), .x = {x}};                              \
+        sink s = {.s = shape_of(256, grp, off, min_too), .x = {x}};                                \
+        (void)n_blocks;                                                                            \
+        (void)codes;                                                                               \
         s.chain = qf_load(acc);                                                                    \
-        if (elems == 256) {                                                                        \
-            read_##name(&s, p, stride, 0);                                                         \
-            add_to_chain(&s, s.x.b256->d);                                                         \
-        } else                                                                                     \
-            for (int b = 0; b < n_blocks; b++)                                                     \
-                read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);              \
+        read_##name(&s, p, stride, last);                                                          \
+        add_to_chain(&s, s.x.b256->d);                                                             \
         qf_store(acc, s.chain);                                                                    \
     }
-DEFINE_FORMAT(q4_0, 32, 32, 8, false)
-DEFINE_FORMAT(q4_1, 32, 32, 0, true)
-DEFINE_FORMAT(q5_0, 32, 32, 16, false)
-DEFINE_FORMAT(q5_1, 32, 32, 0, true)
-DEFINE_FORMAT(q8_0, 32, 32, 128, false)
-DEFINE_FORMAT(iq4_nl, 32, 32, 128, false)
-DEFINE_FORMAT(mxfp4, 32, 32, 16, false)
-DEFINE_FORMAT(q2_k, 256, 16, 0, true)
-DEFINE_FORMAT(q3_k, 256, 16, 4, false)
-DEFINE_FORMAT(q4_k, 256, 32, 0, true)
-DEFINE_FORMAT(q5_k, 256, 32, 0, true)
-DEFINE_FORMAT(q6_k, 256, 16, 32, false)
-DEFINE_FORMAT(iq4_xs, 256, 32, 128, false)
+DEFINE_32_FORMAT(q4_0, 8, false)
+DEFINE_32_FORMAT(q4_1, 0, true)
+DEFINE_32_FORMAT(q5_0, 16, false)
+DEFINE_32_FORMAT(q5_1, 0, true)
+DEFINE_32_FORMAT(q8_0, 128, false)
+DEFINE_32_FORMAT(iq4_nl, 128, false)
+DEFINE_32_FORMAT(mxfp4, 16, false)
+DEFINE_256_FORMAT(q2_k, 16, 0, true, 0)
+DEFINE_256_FORMAT(q3_k, 16, 4, false, 0)
+DEFINE_256_FORMAT(q4_k, 32, 0, true, 0)
+DEFINE_256_FORMAT(q5_k, 32, 0, true, 0)
+DEFINE_256_FORMAT(q6_k, 16, 32, false, 0)
+DEFINE_256_FORMAT(iq4_xs, 32, 128, false, 0)
+DEFINE_256_FORMAT(tq2_0, 32, 1, false, 0)
+DEFINE_256_FORMAT(iq1_s, 32, 16, false, codes)
+DEFINE_256_FORMAT(iq1_m, 16, 16, false, codes)
+DEFINE_256_FORMAT(iq2_xxs, 32, 64, false, codes)
+DEFINE_256_FORMAT(iq2_xs, 16, 64, false, codes)
+DEFINE_256_FORMAT(iq2_s, 16, 64, false, codes)
+DEFINE_256_FORMAT(iq3_xxs, 32, 64, false, codes)
+DEFINE_256_FORMAT(iq3_s, 32, 16, false, codes)
 
 /* Formats without a reader go through their integers in scalar code. */
 static void place_row(panel *out, const glm_int_block *b, int r, int group, int offset)
@@ -261,10 +291,12 @@ static void place_row(panel *out, const glm_int_block *b, int r, int group, int 
 }
 
 #define DEFINE_SLOW_FORMAT(name, group, offset)                                                    \
-    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks)           \
+    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
+                              uint8_t *codes)                                                      \
     {                                                                                              \
         glm_int_block b;                                                                           \
         (void)n_blocks;                                                                            \
+        (void)codes;                                                                               \
         for (int r = 0; r < QR; r++) {                                                             \
             const void *block = p + (size_t)r * stride;                                            \
             glm_block_##name##_ints(&b, block);                                                    \
@@ -272,15 +304,7 @@ static void place_row(panel *out, const glm_int_block *b, int r, int group, int 
         }                                                                                          \
     }                                                                                              \
     enum { one_##name = 0 };
-DEFINE_SLOW_FORMAT(iq1_s, 32, 16)
-DEFINE_SLOW_FORMAT(iq1_m, 16, 16)
-DEFINE_SLOW_FORMAT(iq2_xxs, 32, 64)
-DEFINE_SLOW_FORMAT(iq2_xs, 16, 64)
-DEFINE_SLOW_FORMAT(iq2_s, 16, 64)
-DEFINE_SLOW_FORMAT(iq3_xxs, 32, 64)
-DEFINE_SLOW_FORMAT(iq3_s, 32, 16)
 DEFINE_SLOW_FORMAT(tq1_0, 32, 1)
-DEFINE_SLOW_FORMAT(tq2_0, 32, 1)
 
 typedef struct format {
     uint32_t n_elems, n_bytes; /* a block */
@@ -311,6 +335,7 @@ typedef struct work {
     _Alignas(64) float acc[Q_TOK * QR];
     /* QR rows' blocks of a panel where the matrix has fewer: at most 8 of 34 bytes or 210 a row. */
     uint8_t rows[QR * 8 * 34];
+    uint8_t codes[QR * 256]; /* of formats with code books, row by row */
 } work;
 static_assert(sizeof(work) <= GLM_QMATMUL_SCRATCH_BYTES, "scratch");
 
@@ -339,11 +364,11 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
                     __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
         }
         if (n_tok == 1 && f->one) {
-            f->one(s->acc, p, stride, (int)n_blocks, token[0]);
+            f->one(s->acc, p, stride, (int)n_blocks, token[0], s->codes);
             token[0] = (const char *)token[0] + GLM_ACT_BYTES;
             continue;
         }
-        f->unpack(&s->panel, p, stride, (int)n_blocks);
+        f->unpack(&s->panel, p, stride, (int)n_blocks, s->codes);
         f->run(n_tok, s->acc, &s->panel, token, (int)n_blocks);
         for (uint32_t i = 0; i < n_tok; i++)
             token[i] = (const char *)token[i] + GLM_ACT_BYTES;

@@ -253,6 +253,26 @@ QV void read_q2_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
+QV void read_tq2_0(sink *s, const uint8_t *p, size_t stride, int b)
+{
+    (void)b;
+    put_factors(s, 0, qf_halves(p + 64, stride), qf_zero());
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+        qi w[8];
+        qi_words4(w, p + 32 * half, stride);
+        qi_words4(w + 4, p + 32 * half + 16, stride);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            int g = 4 * half + j;
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; i++)
+                put_code(s, 0, 8 * g + i, bits(w[i], (unsigned)(2 * j), 0, 3));
+            end_group(s, 0, g, qi_set1(1));
+        }
+    }
+}
+
 QV void read_q3_k(sink *s, const uint8_t *p, size_t stride, int b)
 {
     qi h[8], t[4];

@@ -226,4 +226,49 @@ QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
     return _mm256_cvtph_ps(_mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]));
 }
 
+/* ---- Code books: bits of an entry to bytes, and bytes to values. (The instruction for the first, pdep, is slow on some.) ---- */
+
+QV uint64_t q_spread1(uint32_t eight)
+{
+    uint64_t low = (uint64_t)(eight & 127) * UINT64_C(0x02040810204081); /* bit i to 8 i */
+    return (low & UINT64_C(0x0001010101010101)) | (uint64_t)(eight >> 7) << 56;
+}
+
+QV uint64_t q_spread2(uint32_t entry)
+{
+    uint64_t a = (entry | (uint64_t)entry << 24) & UINT64_C(0x000000ff000000ff);
+    a = (a | a << 12) & UINT64_C(0x000f000f000f000f);
+    return (a | a << 6) & UINT64_C(0x0303030303030303);
+}
+
+QV uint32_t q_spread3(uint32_t entry)
+{
+    uint32_t a = (entry | entry << 10) & 0x003f003f;
+    return (a | a << 5) & 0x07070707;
+}
+
+QV uint32_t q_spread7(uint32_t bits28)
+{
+    return (bits28 & 0x7f) | (bits28 & 0x3f80) << 1 | (bits28 & 0x1fc000) << 2 |
+           (bits28 & 0xfe00000) << 3;
+}
+
+/* 256 codes, in place: a table's value each, minus where its bit of `sign` is set, else plus. */
+QV void q_select(uint8_t *codes, const uint64_t sign[4], qi plus, qi minus)
+{
+    const __m256i byte =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        int32_t signs = (int32_t)(sign[i / 2] >> (i % 2 * 32) & 0xffffffff);
+        __m256i at = _mm256_shuffle_epi8(_mm256_set1_epi32(signs), byte);
+        __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(at, bit), bit);
+        __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 32 * i));
+        __m256i value = _mm256_blendv_epi8(_mm256_shuffle_epi8(plus, code),
+                                           _mm256_shuffle_epi8(minus, code), is_set);
+        _mm256_storeu_si256((__m256i *)(void *)(codes + 32 * i), value);
+    }
+}
+
 #endif

@@ -234,4 +234,38 @@ QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
     return _mm512_cvtph_ps(_mm256_setr_m128i(low, high));
 }
 
+/* ---- Code books: bits of an entry to bytes, and bytes to values ---- */
+
+QV uint64_t q_spread1(uint32_t eight)
+{
+    return _pdep_u64(eight, UINT64_C(0x0101010101010101));
+}
+
+QV uint64_t q_spread2(uint32_t entry)
+{
+    return _pdep_u64(entry, UINT64_C(0x0303030303030303));
+}
+
+QV uint32_t q_spread3(uint32_t entry)
+{
+    return _pdep_u32(entry, 0x07070707);
+}
+
+QV uint32_t q_spread7(uint32_t bits28)
+{
+    return _pdep_u32(bits28, 0x7f7f7f7f);
+}
+
+/* 256 codes, in place: a table's value each, minus where its bit of `sign` is set, else plus. */
+QV void q_select(uint8_t *codes, const uint64_t sign[4], qi plus, qi minus)
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        __m512i code = _mm512_loadu_si512(codes + 64 * i);
+        __m512i value = _mm512_shuffle_epi8(plus, code);
+        value = _mm512_mask_shuffle_epi8(value, sign[i], minus, code);
+        _mm512_storeu_si512(codes + 64 * i, value);
+    }
+}
+
 #endif
