@@ -9,34 +9,10 @@
 
 #include "kernels/simd/qunpack.h"
 
-/* Four bytes of 7 bits get the bit that makes the number of ones in each even (glm_iq_signs). */
-QV uint32_t even_signs(uint32_t four)
-{
-    uint32_t odd = (four ^ four >> 4) & 0x0f0f0f0f;
-    odd = (odd ^ odd >> 2) & 0x03030303;
-    odd ^= odd >> 1;
-    return four | (odd & 0x01010101) << 7;
-}
-
 /* 8 bits, each eight times. */
 QV uint64_t each_bit_8_times(uint32_t eight)
 {
     return q_spread1(eight) * 0xff;
-}
-
-/* Rows' codes, 256 bytes apart, to the sink; scale[g] is group g's. */
-QV void put_rows(sink *s, const uint8_t *codes, const qi *scale)
-{
-#pragma GCC unroll 16
-    for (int c = 0; c < 16; c++) {
-        qi w[4];
-        qi_words4(w, codes + 16 * c, 256);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            put_code(s, 0, 4 * c + i, w[i]);
-        if (16 * (c + 1) % s->s.group == 0)
-            end_group(s, 0, 16 * c / s->s.group, scale[16 * c / s->s.group]);
-    }
 }
 
 /* Nibble i of each 32-bit word. */
@@ -74,12 +50,95 @@ static const book book_iq3_s = {
 /* 8 * (code - 1) plus or minus the shift of one, offset 16. */
 static const book book_iq1 = {{9, 17, 25}, {7, 15, 23}};
 
-/* Packed values to codes, in all rows. */
-QV void apply_book(uint8_t *codes, uint64_t (*sign)[4], const book *b)
+/* All rows' sign bits get the eighth of each byte, which makes the number of ones even (glm_iq_signs). */
+QV void complete_signs(uint64_t (*sign)[4])
+{
+    char *p = (char *)sign;
+    for (size_t at = 0; at < QR * sizeof sign[0]; at += sizeof(qi)) {
+        qi seven = qi_load(p + at), odd = qi_xor(seven, qi_srl(seven, 4));
+        odd = qi_xor(qi_and(odd, qi_set1_8(15)), qi_and(qi_srl(odd, 2), qi_set1_8(3)));
+        odd = qi_xor(odd, qi_srl(odd, 1));
+        qi_store(p + at, qi_or(seven, qi_sll(qi_and(odd, qi_set1_8(1)), 7)));
+    }
+}
+
+#define FOUR(g) 0x80808000 + (g), 0x80808000 + (g), 0x80808000 + (g), 0x80808000 + (g)
+/* For each four columns the byte of their group's scale among 16, and zeros above it. */
+static const uint32_t byte_of_16[64] = {
+    FOUR(0), FOUR(1), FOUR(2),  FOUR(3),  FOUR(4),  FOUR(5),  FOUR(6),  FOUR(7),
+    FOUR(8), FOUR(9), FOUR(10), FOUR(11), FOUR(12), FOUR(13), FOUR(14), FOUR(15),
+};
+static const uint32_t byte_of_8[64] = {
+    FOUR(0), FOUR(0), FOUR(1), FOUR(1), FOUR(2), FOUR(2), FOUR(3), FOUR(3),
+    FOUR(4), FOUR(4), FOUR(5), FOUR(5), FOUR(6), FOUR(6), FOUR(7), FOUR(7),
+};
+#undef FOUR
+
+/*
+ * One token: nothing would be gained by turning rows into lanes first, so each row's products with the token's columns are
+ * added up in a vector, and lanes are summed at the end, of all rows together.
+ */
+QV void multiply_rows(sink *s, const uint8_t *codes, uint64_t (*sign)[4], const book *b,
+                      const qi *scale)
 {
     const qi plus = qi_table(b->plus), minus = qi_table(b->minus);
+    const int n_groups = 256 / s->s.group;
+    const uint32_t *byte = n_groups == 16 ? byte_of_16 : byte_of_8;
+    qi bytes[4], sums[QR];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) { /* four groups' scales in a word */
+        bytes[j] = qi_zero();
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            if (4 * j < n_groups)
+                bytes[j] = qi_or(bytes[j], qi_sll(scale[4 * j + i], (unsigned)(8 * i)));
+    }
+#pragma GCC unroll 16
+    for (int g = 0; g < n_groups; g++)
+        s->total = qi_add(s->total, qi_mul(minus_offset_256(s->s, s->x.b256, g), scale[g]));
+    qi_transpose4(bytes);
+    uint8_t by_row[4][QR / 4][16]; /* row 4 l + j at [j][l] */
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+        qi_store(by_row[j], bytes[j]);
+    for (int r = 0; r < QR; r++) {
+        qi row_scale = qi_table(by_row[r % 4][r / 4]);
+        sums[r] = qi_zero();
+#pragma GCC unroll 8
+        for (int i = 0; i < 64 / QR; i++) {
+            qi code = q_select(codes + 256 * r + 4 * QR * i, sign[r], i, plus, minus);
+            qi sum = qi_dot(qi_zero(), code, qi_load(s->x.b256->q + 4 * QR * i));
+            sum = qi_mul(sum, qi_shuffle8(row_scale, qi_load(byte + QR * i)));
+            sums[r] = qi_add(sums[r], sum);
+        }
+    }
+    s->total = qi_add(s->total, qi_sum_rows(sums));
+}
+
+/* Packed values of all rows to codes, and those to the sink; scale[g] is group g's. */
+QV void put_rows(sink *s, uint8_t *codes, uint64_t (*sign)[4], const book *b, const qi *scale)
+{
+    if (!s->is_panel) {
+        multiply_rows(s, codes, sign, b, scale);
+        return;
+    }
+    const qi plus = qi_table(b->plus), minus = qi_table(b->minus);
     for (int r = 0; r < QR; r++)
-        q_select(codes + 256 * r, sign[r], plus, minus);
+#pragma GCC unroll 8
+        for (int i = 0; i < 64 / QR; i++) {
+            uint8_t *at = codes + 256 * r + 4 * QR * i;
+            qi_store(at, q_select(at, sign[r], i, plus, minus));
+        }
+#pragma GCC unroll 16
+    for (int c = 0; c < 16; c++) {
+        qi w[4];
+        qi_words4(w, codes + 16 * c, 256);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            put_code(s, 0, 4 * c + i, w[i]);
+        if (16 * (c + 1) % s->s.group == 0)
+            end_group(s, 0, 16 * c / s->s.group, scale[16 * c / s->s.group]);
+    }
 }
 
 QV void put_octet(uint8_t *codes, int i, uint32_t entry)
@@ -106,14 +165,13 @@ QV void read_iq2_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
     for (int r = 0; r < QR; r++) {
         const glm_block_iq2_xxs *b = (const void *)(p + (size_t)r * stride);
         for (int g = 0; g < 8; g++) {
-            uint32_t four = even_signs(q_spread7(glm_load_u32(b->qs + 8 * g + 4)));
+            uint32_t four = q_spread7(glm_load_u32(b->qs + 8 * g + 4));
             memcpy((char *)sign[r] + 4 * g, &four, sizeof four);
 #pragma GCC unroll 4
             for (int i = 0; i < 4; i++)
                 put_octet(codes + 256 * r, 4 * g + i, glm_iq2_xxs_grid[b->qs[8 * g + i]]);
         }
     }
-    apply_book(codes, sign, &book_iq2);
 #pragma GCC unroll 4
     for (int c = 0; c < 4; c++) {
         qi w[4];
@@ -122,7 +180,8 @@ QV void read_iq2_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
         scale[2 * c + 1] = odd_scale(qi_srl(w[3], 28));
     }
     put_scale_d(s, p, stride, 0.125F);
-    put_rows(s, codes, scale);
+    complete_signs(sign);
+    put_rows(s, codes, sign, &book_iq2, scale);
 }
 
 /* 16 4-bit scales in 8 bytes, the low nibble first. */
@@ -148,14 +207,13 @@ QV void read_iq2_xs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
                 put_octet(codes + 256 * r, 4 * g + i, glm_iq2_xs_grid[q & 511]);
                 seven |= q >> 9 << (8 * i);
             }
-            seven = even_signs(seven);
             memcpy((char *)sign[r] + 4 * g, &seven, sizeof seven);
         }
     }
-    apply_book(codes, sign, &book_iq2);
     read_16_nibbles(scale, p + 66, stride);
     put_scale_d(s, p, stride, 0.125F);
-    put_rows(s, codes, scale);
+    complete_signs(sign);
+    put_rows(s, codes, sign, &book_iq2, scale);
 }
 
 QV void read_iq2_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -171,10 +229,9 @@ QV void read_iq2_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
                 put_octet(codes + 256 * r, 4 * g + i,
                           glm_iq2_s_grid[b->qs[4 * g + i] | (b->qh[g] >> (2 * i) & 3) << 8]);
     }
-    apply_book(codes, sign, &book_iq2);
     read_16_nibbles(scale, p + 74, stride);
     put_scale_d(s, p, stride, 0.125F);
-    put_rows(s, codes, scale);
+    put_rows(s, codes, sign, &book_iq2, scale);
 }
 
 QV void read_iq3_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -184,21 +241,21 @@ QV void read_iq3_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
     for (int r = 0; r < QR; r++) {
         const glm_block_iq3_xxs *b = (const void *)(p + (size_t)r * stride);
         for (int g = 0; g < 8; g++) {
-            uint32_t four = even_signs(q_spread7(glm_load_u32(b->signs + 4 * g)));
+            uint32_t four = q_spread7(glm_load_u32(b->signs + 4 * g));
             memcpy((char *)sign[r] + 4 * g, &four, sizeof four);
 #pragma GCC unroll 8
             for (int i = 0; i < 8; i++)
                 put_quad(codes + 256 * r, 8 * g + i, glm_iq3_xxs_grid[b->qs[8 * g + i]]);
         }
     }
-    apply_book(codes, sign, &book_iq3_xxs);
     qi_words4(scale, p + 66, stride);
     qi_words4(scale + 4, p + 82, stride);
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
         scale[g] = odd_scale(qi_srl(scale[g], 28));
     put_scale_d(s, p, stride, 0.25F);
-    put_rows(s, codes, scale);
+    complete_signs(sign);
+    put_rows(s, codes, sign, &book_iq3_xxs, scale);
 }
 
 QV void read_iq3_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -214,12 +271,11 @@ QV void read_iq3_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
                 put_quad(codes + 256 * r, 8 * g + i,
                          glm_iq3_s_grid[b->qs[8 * g + i] | (b->qh[g] >> i & 1) << 8]);
     }
-    apply_book(codes, sign, &book_iq3_s);
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
         scale[g] = odd_scale(nibble_of(nibbles, g));
     put_scale_d(s, p, stride, 1);
-    put_rows(s, codes, scale);
+    put_rows(s, codes, sign, &book_iq3_s, scale);
 }
 
 QV void read_iq1_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -237,13 +293,12 @@ QV void read_iq1_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
                           glm_iq1_grid[b->qs[4 * g + i] | (qh >> (3 * i) & 7) << 8]);
         }
     }
-    apply_book(codes, sign, &book_iq1);
     qi_words4(w, p + 34, stride);
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
         scale[g] = odd_scale(qi_and(qi_srl(w[g / 2], (unsigned)(g % 2 * 16 + 12)), qi_set1(7)));
     put_scale_d(s, p, stride, 0.125F);
-    put_rows(s, codes, scale);
+    put_rows(s, codes, sign, &book_iq1, scale);
 }
 
 QV void read_iq1_m(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -264,7 +319,6 @@ QV void read_iq1_m(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
             sign[r][g] = each_bit_8_times(shifts);
         }
     }
-    apply_book(codes, sign, &book_iq1);
     qi d = qi_zero();
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -275,7 +329,7 @@ QV void read_iq1_m(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
             scale[4 * i + j] = odd_scale(qi_and(qi_srl(word, (unsigned)(3 * j)), qi_set1(7)));
     }
     put_factors(s, 0, qf_mul(low_half(d), qf_set1(0.125F)), qf_zero());
-    put_rows(s, codes, scale);
+    put_rows(s, codes, sign, &book_iq1, scale);
 }
 
 #endif

@@ -85,6 +85,11 @@ QV qi qi_and(qi a, qi b)
     return _mm256_and_si256(a, b);
 }
 
+QV qi qi_xor(qi a, qi b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
 QV qi qi_or(qi a, qi b)
 {
     return _mm256_or_si256(a, b);
@@ -193,19 +198,39 @@ QV __m256i qi_two_rows(const uint8_t *p, size_t stride4)
     return _mm256_inserti128_si256(a, _mm_loadu_si128((const void *)(p + stride4)), 1);
 }
 
-/* 16 bytes of each of 8 rows: out[i] holds 32-bit word i of row r in lane r. */
+/* 4 x 4 words in each 128-bit lane. */
+QV void qi_transpose4(qi w[4])
+{
+    qi ab = _mm256_unpacklo_epi32(w[0], w[1]), cd = _mm256_unpacklo_epi32(w[2], w[3]);
+    qi ab2 = _mm256_unpackhi_epi32(w[0], w[1]), cd2 = _mm256_unpackhi_epi32(w[2], w[3]);
+    w[0] = _mm256_unpacklo_epi64(ab, cd);
+    w[1] = _mm256_unpackhi_epi64(ab, cd);
+    w[2] = _mm256_unpacklo_epi64(ab2, cd2);
+    w[3] = _mm256_unpackhi_epi64(ab2, cd2);
+}
+
+/* 16 bytes of each of QR rows: out[i] holds 32-bit word i of row r in lane r. */
 QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
 {
-    size_t stride4 = 4 * stride;
-    __m256i a = qi_two_rows(p, stride4), b = qi_two_rows(p + stride, stride4);
-    __m256i c = qi_two_rows(p + 2 * stride, stride4), d = qi_two_rows(p + 3 * stride, stride4);
-    __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
-    out[0] = _mm256_unpacklo_epi64(ab, cd);
-    out[1] = _mm256_unpackhi_epi64(ab, cd);
-    ab = _mm256_unpackhi_epi32(a, b);
-    cd = _mm256_unpackhi_epi32(c, d);
-    out[2] = _mm256_unpacklo_epi64(ab, cd);
-    out[3] = _mm256_unpackhi_epi64(ab, cd);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        out[i] = qi_two_rows(p + i * stride, 4 * stride);
+    qi_transpose4(out);
+}
+
+/* The sum of 4 rows' words in each 128-bit lane: word j is row j's. */
+QV qi qi_sum_four(const qi *row)
+{
+    qi w[4] = {row[0], row[1], row[2], row[3]};
+    qi_transpose4(w);
+    return qi_add(qi_add(w[0], w[1]), qi_add(w[2], w[3]));
+}
+
+/* The sums of all lanes of 8 vectors. */
+QV qi qi_sum_rows(const qi *row)
+{
+    qi a = qi_sum_four(row), b = qi_sum_four(row + 4);
+    return qi_add(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
 QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
@@ -253,22 +278,18 @@ QV uint32_t q_spread7(uint32_t bits28)
            (bits28 & 0xfe00000) << 3;
 }
 
-/* 256 codes, in place: a table's value each, minus where its bit of `sign` is set, else plus. */
-QV void q_select(uint8_t *codes, const uint64_t sign[4], qi plus, qi minus)
+/* Part i of a row's codes, 32 of them: a table's value each, minus where its bit of `sign` is set, else plus. */
+QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi minus)
 {
     const __m256i byte =
         _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        int32_t signs = (int32_t)(sign[i / 2] >> (i % 2 * 32) & 0xffffffff);
-        __m256i at = _mm256_shuffle_epi8(_mm256_set1_epi32(signs), byte);
-        __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(at, bit), bit);
-        __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 32 * i));
-        __m256i value = _mm256_blendv_epi8(_mm256_shuffle_epi8(plus, code),
-                                           _mm256_shuffle_epi8(minus, code), is_set);
-        _mm256_storeu_si256((__m256i *)(void *)(codes + 32 * i), value);
-    }
+    int32_t signs = (int32_t)(sign[i / 2] >> (i % 2 * 32) & 0xffffffff);
+    __m256i at = _mm256_shuffle_epi8(_mm256_set1_epi32(signs), byte);
+    __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(at, bit), bit);
+    qi code = qi_load(codes);
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(plus, code), _mm256_shuffle_epi8(minus, code),
+                              is_set);
 }
 
 #endif

@@ -85,6 +85,11 @@ QV qi qi_and(qi a, qi b)
     return _mm512_and_si512(a, b);
 }
 
+QV qi qi_xor(qi a, qi b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
 QV qi qi_or(qi a, qi b)
 {
     return _mm512_or_si512(a, b);
@@ -198,19 +203,42 @@ QV __m512i qi_four_rows(const uint8_t *p, size_t stride4)
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-/* 16 bytes of each of 16 rows: out[i] holds 32-bit word i of row r in lane r. */
+/* 4 x 4 words in each 128-bit lane. */
+QV void qi_transpose4(qi w[4])
+{
+    qi ab = _mm512_unpacklo_epi32(w[0], w[1]), cd = _mm512_unpacklo_epi32(w[2], w[3]);
+    qi ab2 = _mm512_unpackhi_epi32(w[0], w[1]), cd2 = _mm512_unpackhi_epi32(w[2], w[3]);
+    w[0] = _mm512_unpacklo_epi64(ab, cd);
+    w[1] = _mm512_unpackhi_epi64(ab, cd);
+    w[2] = _mm512_unpacklo_epi64(ab2, cd2);
+    w[3] = _mm512_unpackhi_epi64(ab2, cd2);
+}
+
+/* 16 bytes of each of QR rows: out[i] holds 32-bit word i of row r in lane r. */
 QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
 {
-    size_t stride4 = 4 * stride;
-    __m512i a = qi_four_rows(p, stride4), b = qi_four_rows(p + stride, stride4);
-    __m512i c = qi_four_rows(p + 2 * stride, stride4), d = qi_four_rows(p + 3 * stride, stride4);
-    __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
-    out[0] = _mm512_unpacklo_epi64(ab, cd);
-    out[1] = _mm512_unpackhi_epi64(ab, cd);
-    ab = _mm512_unpackhi_epi32(a, b);
-    cd = _mm512_unpackhi_epi32(c, d);
-    out[2] = _mm512_unpacklo_epi64(ab, cd);
-    out[3] = _mm512_unpackhi_epi64(ab, cd);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        out[i] = qi_four_rows(p + i * stride, 4 * stride);
+    qi_transpose4(out);
+}
+
+/* The sum of 4 rows' words in each 128-bit lane: word j is row j's. */
+QV qi qi_sum_four(const qi *row)
+{
+    qi w[4] = {row[0], row[1], row[2], row[3]};
+    qi_transpose4(w);
+    return qi_add(qi_add(w[0], w[1]), qi_add(w[2], w[3]));
+}
+
+/* The sums of all lanes of 16 vectors. */
+QV qi qi_sum_rows(const qi *row)
+{
+    qi a = qi_sum_four(row), b = qi_sum_four(row + 4), c = qi_sum_four(row + 8),
+       d = qi_sum_four(row + 12);
+    qi ab = qi_add(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+    qi cd = qi_add(_mm512_shuffle_i32x4(c, d, 0x88), _mm512_shuffle_i32x4(c, d, 0xdd));
+    return qi_add(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
 }
 
 QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
@@ -256,16 +284,11 @@ QV uint32_t q_spread7(uint32_t bits28)
     return _pdep_u32(bits28, 0x7f7f7f7f);
 }
 
-/* 256 codes, in place: a table's value each, minus where its bit of `sign` is set, else plus. */
-QV void q_select(uint8_t *codes, const uint64_t sign[4], qi plus, qi minus)
+/* Part i of a row's codes, 64 of them: a table's value each, minus where its bit of `sign` is set, else plus. */
+QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi minus)
 {
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        __m512i code = _mm512_loadu_si512(codes + 64 * i);
-        __m512i value = _mm512_shuffle_epi8(plus, code);
-        value = _mm512_mask_shuffle_epi8(value, sign[i], minus, code);
-        _mm512_storeu_si512(codes + 64 * i, value);
-    }
+    qi code = qi_load(codes);
+    return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(plus, code), sign[i], minus, code);
 }
 
 #endif
