@@ -58,17 +58,18 @@ def evaluate(args):
     skills = args.skills.split(",") if args.skills else None
     report = measure(backend, args.cases, skills=skills, needle_tokens=args.needle_tokens, failures=failures, browser=args.browser)
     print(table(report))
+    record = {"cases": args.cases, "needle_tokens": args.needle_tokens, "skills": report}
     if not args.command_line and not args.dense:
         from glmnano.drafts import acceptance
 
-        report["drafts"] = acceptance(backend.model, backend.tokenizer, args.cases)
-        print(f"drafts: {report['drafts']['mean_accepted']:.2f} of 3 accepted; least expert {report['drafts']['least_expert']}")
+        drafts = record["drafts"] = acceptance(backend.model, backend.tokenizer, args.cases)
+        print(f"drafts: {drafts['mean_accepted']:.2f} of 3 accepted in {drafts['rounds']} rounds; least expert {drafts['least_expert']}")
     print(f"{time.time() - started:.0f} s")
     if args.failures:
         with open(args.failures, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(f, ensure_ascii=False) + "\n" for f in failures)
     if args.json:
-        Path(args.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        Path(args.json).write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 
 def export(args):

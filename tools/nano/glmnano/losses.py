@@ -42,21 +42,30 @@ def attention_share(q, k, allowed):
     return torch.softmax(z.masked_fill(~allowed[:, None], -torch.inf), -1).mean(1)
 
 
-def alignment(scores, share, allowed, rows):
-    """Sum over `rows` [B, L] of the divergence of the indexer's softmax from the attention it should foresee."""
+ANSWER_WEIGHT = 10.0
+
+
+def row_weights(targets, first):
+    """How much each row [B, L] counts in the alignment: rows before `first` nothing, rows that write answers most. Few rows do,
+    and theirs is the attention that reaches far; with all rows alike a short training of the indexers loses needles."""
+    return (1.0 + ANSWER_WEIGHT * (targets >= 0)) * (torch.arange(targets.shape[1]) >= first)
+
+
+def alignment(scores, share, allowed, weights):
+    """Sum of the divergence of the indexer's softmax from the attention it should foresee, rows weighted by `weights` [B, L]."""
     log_q = torch.log_softmax(scores.masked_fill(~allowed, -torch.inf), -1).masked_fill(~allowed, 0.0)
     p = share.masked_fill(~allowed, 0.0)
     kl = (p * (torch.log(p + 1e-9) - log_q)).sum(-1)
-    return kl[rows].sum()
+    return (kl * weights).sum()
 
 
-def _walk(model, ids, sparse, learn_indexer):
-    """Final states [B, L, D] of all positions and the indexers' alignment loss."""
+def _walk(model, ids, sparse, weights):
+    """Final states [B, L, D] of all positions and the indexers' alignment loss with rows weighted by `weights` (None: no loss)."""
     config = model.config
     batch, length = ids.shape
     cos, sin = rotary(config, torch.arange(length)[None])
     allowed = torch.ones(length, length, dtype=torch.bool).tril()[None].expand(batch, -1, -1)
-    rows = torch.arange(length)[None].expand(batch, -1) >= config.index_topk // 4
+    learn_indexer = weights is not None
     x = model.embed_tokens(ids)
     total, scores, shares, mask = x.new_zeros(()), None, [], None
     for i, block in enumerate(model.layers):
@@ -64,7 +73,7 @@ def _walk(model, ids, sparse, learn_indexer):
         q, k, v, qr = block.self_attn.qkv(u, cos, sin)
         if config.owns_indexer(i) and (sparse or learn_indexer):
             if shares and learn_indexer:
-                total = total + alignment(scores, sum(shares) / len(shares), mask, rows)
+                total = total + alignment(scores, sum(shares) / len(shares), mask, weights)
             indexer = block.self_attn.indexer
             scores = indexer.scores(*indexer.parts(u.detach(), qr.detach(), cos, sin))
             mask, shares = allowed, []
@@ -76,7 +85,7 @@ def _walk(model, ids, sparse, learn_indexer):
         out = block.self_attn.attend(q, k, v, None if whole else mask[:, None])
         x = block.feed(x.flatten(0, 1), out.flatten(0, 1)).view(batch, length, -1)
     if shares and learn_indexer:
-        total = total + alignment(scores, sum(shares) / len(shares), mask, rows)
+        total = total + alignment(scores, sum(shares) / len(shares), mask, weights)
     return model.norm(x), total
 
 
@@ -84,7 +93,7 @@ def indexer(model, ids, targets):
     """Dense warm-up of the indexers: only they learn, from the attention of the layers they serve."""
     rows = learned_rows(targets)
     with torch.autocast("cpu", torch.bfloat16):
-        states, total = _walk(model, ids, False, True)
+        states, total = _walk(model, ids, False, row_weights(targets, model.config.index_topk // 4))
     with torch.no_grad():
         losses = _next_token(model, states.detach().flatten(0, 1)[rows], targets, rows)
     return total, losses, rows
@@ -94,7 +103,7 @@ def sparse(model, ids, targets):
     """Next token with the sparse selection on; the indexers go on learning from the selected positions."""
     rows = learned_rows(targets)
     with torch.autocast("cpu", torch.bfloat16):
-        states, total = _walk(model, ids, True, True)
+        states, total = _walk(model, ids, True, row_weights(targets, model.config.index_topk // 4))
     losses = _next_token(model, states.flatten(0, 1)[rows], targets, rows)
     return losses.sum() + 0.1 * total, losses.detach(), rows
 
@@ -107,7 +116,7 @@ def mtp(model, ids, targets):
     config = model.config
     batch, length = ids.shape
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        states, _ = _walk(model, ids, True, False)
+        states, _ = _walk(model, ids, True, None)
     layer, block = model.mtp, model.mtp.block
     allowed = torch.ones(length, length, dtype=torch.bool).tril()[None].expand(batch, -1, -1)
     mask, keys, total = allowed, None, states.new_zeros(())
@@ -126,8 +135,8 @@ def mtp(model, ids, targets):
                 index = block.self_attn.indexer
                 scores = index.scores(*index.parts(u.detach(), qr.detach(), cos, sin))
                 mask = choose(scores.detach(), allowed, config.index_topk, exact=False)
-                seen = torch.arange(length)[None].expand(batch, -1) >= config.index_topk // 4
-                total = total + 0.1 * alignment(scores, attention_share(q.detach(), k.detach(), allowed), allowed, seen)
+                weights = row_weights(targets, config.index_topk // 4)
+                total = total + 0.1 * alignment(scores, attention_share(q.detach(), k.detach(), allowed), allowed, weights)
             out = block.self_attn.attend(q, *keys, mask[:, None])
             x = block.feed(x.flatten(0, 1), out.flatten(0, 1))
             state = layer.norm(x).view(batch, length, -1)

@@ -22,6 +22,10 @@ class Lengths:
 LENGTHS = {
     "short": Lengths(512, (200, 900), (1, 1, 2, 2), (0.38, 0.12, 0.05, 0.07, 0.08, 0.06, 0.24, 0.0)),
     "middle": Lengths(1024, (300, 2600), (1, 1, 2, 3, 4), (0.2, 0.24, 0.1, 0.17, 0.17, 0.08, 0.04, 0.0)),
+    # More of what is weak after the first cooling.
+    "weak": Lengths(1024, (300, 2600), (1, 2, 3, 4), (0.14, 0.3, 0.06, 0.2, 0.24, 0.03, 0.03, 0.0)),
+    # For the indexers, which learn nothing from dialogues shorter than their selection.
+    "select": Lengths(1024, (1200, 2600), (2, 3, 4), (0.1, 0.4, 0.3, 0.15, 0.0, 0.0, 0.05, 0.0)),
     "long": Lengths(4096, (800, 11000), (1, 2, 3, 4, 4, 8, 16), agent_chars=(1000, 9000)),
     # For checks of the data: every skill.
     "every": Lengths(4096, (200, 900), (1, 2, 3, 4), (0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)),

@@ -6,14 +6,18 @@ from .train import Stage
 M = 1_000_000
 
 
-def _finish(decay, indexer, sparse, mtp, lengths):
-    """From a model trained at a constant rate to one that can be exported."""
+def _finish(indexer, sparse, mtp, select, lengths, n_micro=4):
+    """From a cooled dense model to one that can be exported. The indexers need steps more than tokens."""
     return [
-        Stage("decay", "dense", lengths, decay, 0.02, 3e-3, cooldown=True, balance=0.0005),
-        Stage("indexer", "indexer", lengths, indexer, 0.01, 2e-3, cooldown=True, balance=0.0),
-        Stage("sparse", "sparse", lengths, sparse, 0.002, 3e-4, cooldown=True, balance=0.0002),
-        Stage("mtp", "mtp", lengths, mtp, 0.02, 3e-3, cooldown=True, balance=0.002),
+        Stage("indexer", "indexer", select, indexer, 0.03, 4e-3, 2, cooldown=True, balance=0.0),
+        Stage("sparse", "sparse", select, sparse, 0.002, 3e-4, n_micro, cooldown=True, balance=0.0002),
+        Stage("mtp", "mtp", lengths, mtp, 0.02, 3e-3, n_micro, cooldown=True, balance=0.002),
     ]
+
+
+def _decay(tokens, lengths):
+    """The learning rate to zero."""
+    return Stage("decay", "dense", lengths, tokens, 0.01, 1.5e-3, cooldown=True, balance=0.0005)
 
 
 PRESETS = {
@@ -21,19 +25,20 @@ PRESETS = {
     # at a higher rate again (WSD-S, arXiv 2410.05192). At the first stage's rate longer dialogues make the router collapse.
     "full": [
         Stage("dense-short", "dense", "short", 8 * M, 0.02, 3e-3),
-        Stage("dense-middle", "dense", "middle", 3 * M, 0.012, 2e-3, cooldown=True, balance=0.002),
-        Stage("dense-again", "dense", "middle", 5 * M, 0.01, 1.5e-3, balance=0.002),
+        Stage("dense-middle", "dense", "middle", 2_400_000, 0.012, 2e-3, cooldown=True, balance=0.002),
+        Stage("dense-again", "dense", "weak", 5 * M, 0.01, 1.5e-3, balance=0.002),
         Stage("dense-long", "dense", "long", 3 * M, 0.008, 1e-3, balance=0.002),
-        *_finish(3 * M, 1 * M, 1 * M, 2 * M, "long"),
+        _decay(3 * M, "long"),
+        *_finish(3 * M, 1 * M, 2 * M, "long", "long"),
     ],
-    # 26 million tokens: at the 4,300 tokens a second measured on two free Zen 4 cores under two hours.
+    # 18 million tokens: meant to end within two hours on two free Zen 4 cores (dense stages: 4,300 tokens a second there).
     "small": [
         Stage("dense-short", "dense", "short", 8 * M, 0.02, 3e-3),
-        Stage("dense-middle", "dense", "middle", 10 * M, 0.02, 3e-3),
-        *_finish(4 * M, 1 * M, 1 * M, 2 * M, "middle"),
+        Stage("dense-middle", "dense", "middle", 6 * M, 0.012, 2e-3, cooldown=True, balance=0.002),
+        *_finish(1 * M, 1 * M, 2 * M, "select", "middle"),
     ],
-    # From a copy of a run after its first cooling to a model that can be exported.
-    "early": _finish(0, 200_000, 200_000, 400_000, "middle")[1:],
+    # From a copy of a run after its first cooling to a model that can be exported. Small steps: there are few tokens.
+    "early": _finish(450_000, 120_000, 250_000, "select", "middle", n_micro=2),
     # Every stage for a moment: does it all run?
-    "smoke": _finish(8000, 8000, 8000, 8000, "short"),
+    "smoke": [_decay(8000, "short"), *_finish(8000, 8000, 8000, "middle", "short")],
 }
