@@ -41,17 +41,18 @@ def drafts(model, ids):
     return torch.stack(out, 1)
 
 
-def acceptance(model, tokenizer, n_each, limit=200):
-    """{"mean_accepted", "rounds", "least_expert"} over greedy answers to held-out cases of all skills.
+def acceptance(model, tokenizer, n_each, limit=200, longest=1024):
+    """{"mean_accepted", "rounds", "least_expert"} over greedy answers to held-out cases of all skills, prompts up to `longest` tokens.
 
     A round drafts three tokens, accepts those that equal the greedy answer, and goes on after the one the model adds itself.
     """
     dialogues = [d for some in cases(max(1, n_each // 5), seed=1, needle_tokens=512).values() for d in some]
     prompts = [tokenizer.encode(prompt_text(d), add_special_tokens=False).ids for d in dialogues]
+    prompts = [p for p in prompts if len(p) <= longest]
     for moe in model.moe_layers():
         moe.load.zero_()
     accepted = rounds = 0
-    for prompt, answer in zip(prompts, greedy(model, prompts, limit, sparse=True)):
+    for prompt, answer in zip(prompts, greedy(model, prompts, limit, sparse=True, batch_size=8)):
         ids = torch.tensor(prompt + answer)
         guess = drafts(model, ids)
         at = len(prompt)  # the token at `at` is known; the drafts after it are of row at - 1

@@ -52,6 +52,7 @@ def export(model, tokenizer_path, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(official(model), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     _json(folder / "config.json", model.config.to_json())
     _json(folder / "generation_config.json", model.config.generation_json())
     # Compact: the vocabulary is data, not prose.
