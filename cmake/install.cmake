@@ -15,13 +15,8 @@ endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/glm.pc.in ${PROJECT_BINARY_DIR}/glm.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/glm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
-# The bundled model; while there is none, the random one that glm falls back to.
-if(EXISTS ${PROJECT_SOURCE_DIR}/models/nano)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/nano DESTINATION ${CMAKE_INSTALL_DATADIR}/glm/models)
-else()
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/data/golden/nano52
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/glm/models PATTERN "golden.*" EXCLUDE)
-endif()
+# The bundled model.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/nano DESTINATION ${CMAKE_INSTALL_DATADIR}/glm/models)
 
 # The command, and what it can print about itself: man pages and shell completions.
 if(TARGET glm)

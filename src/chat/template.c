@@ -87,12 +87,14 @@ const char *glm_template_name(glm_generation generation)
 bool glm_template_find(glm_generation *out, const char *sha256_hex)
 {
     /* Of GLM-5.2 the file published with the weights; of the older ones the copies in llama.cpp's models/templates
-     * (GLM-4.6.jinja, GLM-4.7-Flash.jinja), with and without the newline at the end. */
+     * (GLM-4.6.jinja, GLM-4.7-Flash.jinja), with and without the newline at the end; the second is glm-nano's own
+     * (tools/nano/glmnano/chat_template.jinja), which renders what GLM-5.2's does. */
     static const struct {
         const char *sha256;
         glm_generation generation;
     } known[] = {
         {"172dc74a35e1752df75ecfb2b2cf9326d2852bb1379868ebeec9571654489679", GLM_GENERATION_5_2},
+        {"3d2dfed0ee48d3f33a715021738ee4468a2a7709f39fc7a69e9cedc589e13eaf", GLM_GENERATION_5_2},
         {"46786fd637de2728b41928ac3b6983e2d8a04706e51778de031fa933eb6f566f", GLM_GENERATION_4_6},
         {"b1e56a48a6c16b1ccc8c3c8f2e2a28d6627efb93f15fbfe13eb1bbd175a4756b", GLM_GENERATION_4_6},
         {"62941faf1411beb5591ee6931281c5de4e7c1173e34824531a90d31f873e60e6", GLM_GENERATION_4_7},

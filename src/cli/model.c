@@ -34,8 +34,6 @@ static const struct {
     {true, "../../models"}, /* the checkout around build/<preset> */
     {true, "../share/glm/models"} /* an install prefix, wherever it was moved */,
     {false, GLM_MODELS_DIR}, /* the install prefix it was configured for */
-    {false, "tests/data/golden"},
-    {true, "../../tests/data/golden"},
 };
 
 /* Find the bundled model `name`; *out is NULL when it is nowhere. */
@@ -64,28 +62,20 @@ static glm_status find_bundled(const char *name, char **out, glm_error *err)
 
 glm_status cli_model_path(cli_context *cli, const char *name, char **out, glm_error *err)
 {
-    static const char *const bundled[] = {"nano", "nano52"};
-    bool is_nano = !name || strcmp(name, bundled[0]) == 0;
-    if (name && ((!is_nano && strcmp(name, bundled[1]) != 0) || access(name, F_OK) == 0)) {
+    static const char bundled[] = "nano";
+    if (name && (strcmp(name, bundled) != 0 || access(name, F_OK) == 0)) {
         *out = strdup(name);
         return *out ? GLM_OK : glm_fail(err, GLM_ENOMEM, "%s", name);
     }
-    for (size_t i = is_nano ? 0 : 1; i < 2; i++) {
-        glm_status st = find_bundled(bundled[i], out, err);
-        if (st != GLM_OK)
-            return st;
-        if (!*out)
-            continue;
-        const char *random = i == 1 ? "; its weights are random, made for tests" : "";
+    glm_status st = find_bundled(bundled, out, err);
+    if (st != GLM_OK)
+        return st;
+    if (*out) {
         if (!name)
-            cli_warn(cli, "no MODEL given: using the bundled model %s (%s)%s", bundled[i], *out,
-                     random);
-        else if (i == 1)
-            cli_warn(cli, "%s: using the bundled model %s (%s)%s", name, bundled[i], *out, random);
+            cli_warn(cli, "no MODEL given: using the bundled model %s (%s)", bundled, *out);
         return GLM_OK;
     }
-    glm_status st = glm_fail(err, GLM_ENOENT, "%s: expected a bundled model in models/, got none",
-                             name ? name : bundled[0]);
+    st = glm_fail(err, GLM_ENOENT, "%s: expected a bundled model in models/, got none", bundled);
     glm_error_hint(err, "name a model folder or a .gguf file");
     return st;
 }

@@ -11,9 +11,8 @@
 
 /**
  * The path that `name` (MODEL, or NULL when it is missing) stands for. What exists is taken as it is; `nano`
- * and `nano52` are bundled models, looked up in models/ of the current folder, of the build tree or checkout
- * the program lies in, and in share/glm/models of the install prefix. When nano is absent, nano52 (random
- * weights) takes its place. A missing MODEL is told on standard error, and so are random weights.
+ * is the bundled model, looked up in models/ of the current folder, of the build tree or checkout the program
+ * lies in, and in share/glm/models of the install prefix. A missing MODEL is told on standard error.
  *
  * Errors: GLM_ENOENT, GLM_ENOMEM. The caller frees *out.
  */

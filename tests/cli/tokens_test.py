@@ -117,9 +117,11 @@ class Tokenize(Case):
         result = glm("tokenize", "--text", "Hello")
         self.assertEqual(result.returncode, 0)
         first = result.stderr.decode().splitlines()[0]
-        self.assertIn("bundled model", first)
+        self.assertIn("bundled model nano", first)
         result = glm("tokenize", "--text", "Hello", "--quiet")
         self.assertIn(b"bundled model", result.stderr)
+        result = glm("inspect", "nano")
+        self.assertEqual((result.returncode, result.stderr), (0, b""), "its chat template is known")
         # A folder of that name goes before the bundled one; models/ of the current folder is looked at first.
         os.makedirs(self.path("models/nano"))
         shutil.copy(os.path.join(NANO52, "tokenizer.json"), self.path("models/nano"))
