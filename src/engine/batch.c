@@ -29,11 +29,53 @@ static bool reads_prompt(const glm_sequence *q)
     return q->n_tokens == q->request->p.n_prompt && !glm_decoder_n_generated(q->decoder);
 }
 
+/* ---- Counters ---- */
+
+static uint32_t free_slots(const glm_scheduler *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->p.max_active; i++)
+        n += !s->seq[i].request;
+    return n;
+}
+
+static void count_gauges(glm_scheduler *s)
+{
+    glm_scheduler_stats *c = &s->count;
+    c->n_running = c->n_waiting = 0;
+    for (const glm_request *r = s->active; r; r = r->next)
+        c->n_running++;
+    for (const glm_request *r = s->waiting; r; r = r->next)
+        c->n_waiting++;
+    c->n_sequences = s->p.max_active - free_slots(s);
+    c->n_pages_cached = s->cache ? glm_prefix_pages(s->cache) : 0;
+    c->n_evicted_pages = s->cache ? glm_prefix_evicted(s->cache) : 0;
+    c->n_pages_used = c->n_pages - glm_kv_free_pages(s->engine->kv);
+}
+
+void glm_batch_publish(glm_scheduler *s)
+{
+    count_gauges(s);
+    s->count.n_submitted = s->stats.n_submitted;
+    s->count.n_refused = s->stats.n_refused;
+    s->stats = s->count;
+}
+
 /* ---- Ends ---- */
 
-static void free_slot(glm_sequence *q)
+static void close_session(glm_scheduler *s, glm_sequence *q)
 {
+    if (s->cache)
+        glm_prefix_touch(s->cache, q->node);
     glm_session_close(q->session);
+    q->session = NULL;
+    q->node = NULL;
+    q->n_linked = 0;
+}
+
+static void free_slot(glm_scheduler *s, glm_sequence *q)
+{
+    close_session(s, q);
     glm_decoder_destroy(q->decoder);
     free(q->tokens);
     *q = (glm_sequence){.logits = q->logits, .error = q->error};
@@ -64,7 +106,7 @@ void glm_batch_end_request(glm_scheduler *s, glm_request *r, const glm_error *er
     const uint64_t now = glm_clock_ns();
     for (uint32_t i = 0; i < s->p.max_active; i++)
         if (s->seq[i].request == r)
-            free_slot(&s->seq[i]);
+            free_slot(s, &s->seq[i]);
     unlink_request(r->is_active ? &s->active : &s->waiting, r);
     glm_event event = {
         .kind = GLM_EVENT_DONE,
@@ -78,6 +120,9 @@ void glm_batch_end_request(glm_scheduler *s, glm_request *r, const glm_error *er
     s->count.decode_s += event.decode_s;
     s->count.n_canceled += error && error->status == GLM_ECANCELED;
     s->count.n_failed += error && error->status != GLM_ECANCELED;
+    pthread_mutex_lock(&s->lock);
+    glm_batch_publish(s);
+    pthread_mutex_unlock(&s->lock);
     glm_request_emit(r, &event);
     pthread_mutex_lock(&s->lock);
     leave_owner(s, r->owner);
@@ -105,7 +150,7 @@ static void finish_choice(glm_scheduler *s, glm_sequence *q)
         .stop_index = q->decoded.stop_index,
         .stop_id = q->decoded.finish == GLM_FINISH_STOP ? q->decoded.token.id : -1,
     };
-    free_slot(q);
+    free_slot(s, q);
     r->n_left--;
     emit_finished(s, r, &event);
     if (!r->n_left)
@@ -201,14 +246,6 @@ void glm_batch_take_incoming(glm_scheduler *s)
         level_owner(s, r->owner);
 }
 
-static uint32_t free_slots(const glm_scheduler *s)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < s->p.max_active; i++)
-        n += !s->seq[i].request;
-    return n;
-}
-
 static glm_status give_tokens(glm_sequence *q, const int32_t *tokens, uint32_t n, glm_error *err)
 {
     q->capacity = n + 64;
@@ -253,7 +290,9 @@ static bool has_room(const glm_scheduler *s, uint32_t n_pages, bool is_alone)
 {
     for (uint32_t i = 0; i < s->p.max_active; i++)
         is_alone = is_alone && !s->seq[i].session;
-    return is_alone || n_pages <= glm_kv_free_pages(s->engine->kv);
+    uint32_t n_free = glm_kv_free_pages(s->engine->kv);
+    return is_alone || n_pages <= n_free ||
+           (s->cache && glm_prefix_can_free(s->cache, n_pages - n_free));
 }
 
 /* The waiting request that goes first; NULL when none waits. */
@@ -278,12 +317,8 @@ static void activate(glm_scheduler *s, glm_request *r)
     r->n_left = r->p.n_choices;
     r->start_ns = glm_clock_ns();
     glm_error err;
-    if (start(s, r, &err) != GLM_OK) {
+    if (start(s, r, &err) != GLM_OK)
         glm_batch_end_request(s, r, &err);
-        return;
-    }
-    glm_event event = {.kind = GLM_EVENT_STARTED};
-    glm_request_emit(r, &event);
 }
 
 static void admit(glm_scheduler *s)
@@ -323,19 +358,83 @@ static void sort_slots(glm_scheduler *s)
     }
 }
 
+/* ---- Shared prefixes ---- */
+
+static uint64_t domain_of(const glm_scheduler *s, const glm_request *r)
+{
+    return s->p.share == GLM_SHARE_ALL ? 0 : r->p.owner;
+}
+
+/* Take from the cache the pages that come next. One token is always left to run, for its logits. */
+static void take_cached(glm_scheduler *s, glm_sequence *q)
+{
+    glm_request *r = q->request;
+    if (!s->cache || (r->p.want_prompt_logprobs && reads_prompt(q)))
+        return;
+    while (glm_session_length(q->session) == q->n_linked * GLM_KV_PAGE_TOKENS &&
+           q->n_tokens - 1 - glm_session_length(q->session) >= GLM_KV_PAGE_TOKENS) {
+        const int32_t *tokens = q->tokens + glm_session_length(q->session);
+        glm_prefix *next = glm_prefix_find(s->cache, domain_of(s, r), q->node, tokens);
+        if (!next || glm_kv_seq_share(q->session->seq, glm_prefix_page(next), NULL) != GLM_OK)
+            return;
+        q->node = next;
+        q->n_linked++;
+        if (reads_prompt(q) && !q->was_set_aside)
+            r->n_cached += GLM_KV_PAGE_TOKENS;
+    }
+}
+
+/* Give to the cache the pages that became full, or take its own if it has the same already. */
+static void give_cached(glm_scheduler *s, glm_sequence *q)
+{
+    while (s->cache && (q->n_linked + 1) * GLM_KV_PAGE_TOKENS <= glm_session_length(q->session)) {
+        const int32_t *tokens = q->tokens + (size_t)q->n_linked * GLM_KV_PAGE_TOKENS;
+        uint64_t domain = domain_of(s, q->request);
+        uint32_t page = glm_kv_seq_page(q->session->seq, q->n_linked);
+        glm_prefix *next = glm_prefix_find(s->cache, domain, q->node, tokens);
+        if (next)
+            glm_kv_seq_replace(q->session->seq, q->n_linked, glm_prefix_page(next));
+        else
+            next = glm_prefix_insert(s->cache, domain, q->node, tokens, page);
+        if (!next)
+            return;
+        q->node = next;
+        q->n_linked++;
+    }
+}
+
+/* What can be taken from the cache is, and the owner hears that it began. */
+static void begin_reading(glm_scheduler *s, glm_sequence *q)
+{
+    glm_request *r = q->request;
+    take_cached(s, q);
+    if (r->is_told)
+        return;
+    r->is_told = true;
+    glm_event event = {.kind = GLM_EVENT_STARTED};
+    glm_request_emit(r, &event);
+}
+
 static void open_sessions(glm_scheduler *s)
 {
     uint32_t promised = 0;
     for (uint32_t i = 0; i < s->n_order; i++) {
         glm_sequence *q = s->order[i];
-        if (q->session)
+        if (q->session) {
+            if (pending(q) > 1)
+                take_cached(s, q); /* somebody else may have read it meanwhile */
             continue;
+        }
         promised += pages_of(q->n_tokens);
         glm_error err;
         if (!has_room(s, promised, true))
             return; /* younger ones wait too */
+        if (!glm_kv_free_pages(s->engine->kv) && s->cache)
+            (void)glm_prefix_evict(s->cache);
         glm_status st = glm_session_open(&q->session, s->engine, &err);
-        if (st != GLM_OK && st != GLM_ELIMIT) {
+        if (st == GLM_OK) {
+            begin_reading(s, q);
+        } else if (st != GLM_ELIMIT) {
             glm_batch_end_request(s, q->request, &err);
             return; /* the order is no longer right; the next turn goes on */
         }
@@ -346,13 +445,13 @@ static void open_sessions(glm_scheduler *s)
 
 static void set_aside(glm_scheduler *s, glm_sequence *q)
 {
-    glm_session_close(q->session);
-    q->session = NULL;
+    close_session(s, q);
+    q->was_set_aside = true;
     q->n_run = 0;
     s->count.n_preempted++;
 }
 
-/* Pages for n more tokens of order[at]; younger sequences are set aside for them, in the end itself. */
+/* Pages for n more tokens of order[at]: cached ones are given up for them, younger sequences are set aside for them, in the end itself. */
 static bool reserve(glm_scheduler *s, uint32_t at, uint32_t n)
 {
     glm_sequence *q = s->order[at];
@@ -360,6 +459,8 @@ static bool reserve(glm_scheduler *s, uint32_t at, uint32_t n)
         glm_error err;
         if (glm_kv_seq_reserve(q->session->seq, n, &err) == GLM_OK)
             return true;
+        if (s->cache && glm_prefix_evict(s->cache))
+            continue;
         do {
             victim--;
         } while (victim > at && !s->order[victim]->session);
@@ -447,6 +548,7 @@ static glm_step_item item_of(glm_sequence *q)
 static void step_done(glm_scheduler *s, glm_sequence *q)
 {
     q->has_logits = !pending(q);
+    give_cached(s, q);
     if (reads_prompt(q) && q->choice == 0) {
         q->request->n_read += q->n_run;
         s->count.n_computed_tokens += q->n_run;
@@ -585,6 +687,8 @@ static glm_status bear_choices(glm_scheduler *s, glm_sequence *first, glm_error 
             st = glm_session_fork(&q->session, first->session, first->n_tokens, err);
         memcpy(q->logits, first->logits, s->model->config.n_vocab * sizeof *q->logits);
         q->has_logits = true;
+        q->node = first->node;
+        q->n_linked = first->n_linked;
     }
     return st;
 }
@@ -691,18 +795,6 @@ static void follow_logits(glm_scheduler *s)
             hand_out(s, s->order[i]);
 }
 
-static void count_gauges(glm_scheduler *s)
-{
-    glm_scheduler_stats *c = &s->count;
-    c->n_running = c->n_waiting = 0;
-    for (const glm_request *r = s->active; r; r = r->next)
-        c->n_running++;
-    for (const glm_request *r = s->waiting; r; r = r->next)
-        c->n_waiting++;
-    c->n_sequences = s->p.max_active - free_slots(s);
-    c->n_pages_used = c->n_pages - glm_kv_free_pages(s->engine->kv);
-}
-
 bool glm_batch_turn(glm_scheduler *s)
 {
     const uint64_t begin = glm_clock_ns();
@@ -732,6 +824,5 @@ bool glm_batch_turn(glm_scheduler *s)
         glm_pace_note(&s->pace, n_streams, n_read, step_s);
         s->count.step_s = n_streams ? step_s : s->count.step_s;
     }
-    count_gauges(s);
     return has_work;
 }

@@ -29,6 +29,9 @@ static glm_status check_params(glm_scheduler *s, const glm_scheduler_params *par
     s->p.max_active = params->max_active ? params->max_active : defaults.max_active;
     s->p.max_queue = params->max_queue ? params->max_queue : defaults.max_queue;
     s->p.max_slowdown = params->max_slowdown != 0.0 ? params->max_slowdown : defaults.max_slowdown;
+    if (s->p.share != GLM_SHARE_KEY && s->p.share != GLM_SHARE_ALL && s->p.share != GLM_SHARE_NONE)
+        return glm_fail(err, GLM_EARG, "sharing of prefixes: expected 0 to 2, got %d",
+                        (int)s->p.share);
     if (s->p.max_active > MAX_ACTIVE)
         return glm_fail(err, GLM_EARG, "active sequences: expected at most %u, got %u", MAX_ACTIVE,
                         s->p.max_active);
@@ -61,6 +64,20 @@ static glm_status make_tables(glm_scheduler *s, glm_error *err)
         s->seq[i].error = &s->errors[i];
     }
     return glm_pace_init(&s->pace, s->p.max_active, err);
+}
+
+static glm_status make_cache(glm_scheduler *s, glm_error *err)
+{
+    glm_kv *kv = s->engine->kv;
+    const uint32_t n_page = glm_kv_free_pages(kv);
+    uint64_t n = s->p.cache_bytes ? s->p.cache_bytes / glm_kv_bytes_of_page(kv) : n_page;
+    s->count.n_pages = n_page;
+    s->count.page_bytes = glm_kv_bytes_of_page(kv);
+    if (s->p.share == GLM_SHARE_NONE)
+        return GLM_OK;
+    return glm_prefix_cache_create(&s->cache, kv, &s->model->config,
+                                   s->model->weights.n_params_active,
+                                   n < n_page ? (uint32_t)n : n_page, err);
 }
 
 static glm_status make_lock(glm_scheduler *s, glm_error *err)
@@ -113,9 +130,7 @@ static bool rest(glm_scheduler *s, bool had_work)
 {
     uint64_t until = had_work ? 0 : glm_batch_next_deadline(s);
     pthread_mutex_lock(&s->lock);
-    s->count.n_submitted = s->stats.n_submitted;
-    s->count.n_refused = s->stats.n_refused;
-    s->stats = s->count;
+    glm_batch_publish(s);
     while (!had_work && !s->has_news && !s->must_stop)
         if (!wait_until(&s->news, &s->lock, until))
             break;
@@ -152,9 +167,10 @@ glm_status glm_scheduler_create(glm_scheduler **out, glm_model *model,
     if (st == GLM_OK)
         st = make_tables(s, err);
     if (st == GLM_OK)
+        st = make_cache(s, err);
+    if (st == GLM_OK)
         st = make_lock(s, err);
     if (st == GLM_OK) {
-        s->count.n_pages = glm_kv_free_pages(s->engine->kv);
         s->stats = s->count;
         s->has_thread = pthread_create(&s->thread, NULL, run, s) == 0;
         if (!s->has_thread)
@@ -190,6 +206,7 @@ void glm_scheduler_destroy(glm_scheduler *s)
                            s->logits, s->errors, s->score_logprob, s->score_top};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
+    glm_prefix_cache_destroy(s->cache);
     glm_engine_destroy(s->engine);
     free(s);
 }

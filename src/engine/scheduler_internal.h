@@ -15,6 +15,7 @@
 #include "engine/decoder.h"
 #include "engine/engine_internal.h"
 #include "engine/pace.h"
+#include "engine/prefix_cache.h"
 #include "glm/scheduler.h"
 
 #define GLM_SCORE_ROWS 64u /* most prompt log-probabilities in an event */
@@ -37,6 +38,10 @@ typedef struct glm_sequence {
     glm_session *session; /* NULL: none yet, or set aside for want of pages */
     int32_t *tokens; /* [n_tokens] prompt and answer; what the session does not hold is to be run */
     uint32_t n_tokens, capacity;
+    /* The first n_linked pages of the session are those of the cache that lead to `node`. */
+    glm_prefix *node;
+    uint32_t n_linked;
+    bool was_set_aside;
     glm_decoder *decoder;
     float *logits;  /* [n_vocab], of the slot */
     uint32_t n_run; /* tokens of this step */
@@ -63,11 +68,11 @@ struct glm_request {
     uint64_t submit_ns, start_ns, first_ns; /* submitted; left the queue; prompt read; 0: not yet */
     uint64_t deadline_ns;                   /* 0: none */
     uint64_t progress_ns;                   /* last PREFILL event */
-    bool is_active;
-    uint32_t n_left;   /* choices that have not finished; 0 while waiting */
-    uint32_t n_cached; /* prompt tokens from the cache */
-    uint32_t n_read;   /* prompt tokens computed */
-    uint32_t n_scored; /* prompt log-probabilities handed out */
+    bool is_active, is_told;                /* left the queue; STARTED came */
+    uint32_t n_left;                        /* choices that have not finished; 0 while waiting */
+    uint32_t n_cached;                      /* prompt tokens from the cache */
+    uint32_t n_read;                        /* prompt tokens computed */
+    uint32_t n_scored;                      /* prompt log-probabilities handed out */
 };
 
 struct glm_scheduler {
@@ -97,6 +102,7 @@ struct glm_scheduler {
     glm_step_item *item;     /* [max_active] */
     glm_sequence **item_seq; /* [max_active] */
     glm_pace pace;
+    glm_prefix_cache *cache; /* NULL: nothing is shared */
     uint64_t n_turn;
     glm_scheduler_stats count;    /* copied to stats after each turn */
     double *score_logprob;        /* [GLM_SCORE_ROWS] */
@@ -129,6 +135,9 @@ void glm_batch_take_incoming(glm_scheduler *s);
 
 /** One turn: take in, drop, admit, run a step, hand out. False when there was nothing to run. */
 bool glm_batch_turn(glm_scheduler *s);
+
+/** Under the lock: let others see the counters. */
+void glm_batch_publish(glm_scheduler *s);
 
 /** End a request for `error`, or because nothing of it is left (NULL). It must not be used afterwards. */
 void glm_batch_end_request(glm_scheduler *s, glm_request *r, const glm_error *error);

@@ -223,6 +223,68 @@ void glm_kv_seq_truncate(glm_kv_seq *seq, uint32_t n_tokens)
         seq->length = n_tokens;
 }
 
+/* ---- Pages by number ---- */
+
+size_t glm_kv_bytes_of_page(const glm_kv *kv)
+{
+    return kv->page_bytes;
+}
+
+uint32_t glm_kv_seq_page(const glm_kv_seq *seq, uint32_t i)
+{
+    return seq->page[i];
+}
+
+void glm_kv_page_acquire(glm_kv *kv, uint32_t page)
+{
+    kv->n_user[page]++;
+}
+
+void glm_kv_page_release(glm_kv *kv, uint32_t page)
+{
+    drop_page(kv, page);
+}
+
+uint32_t glm_kv_page_users(const glm_kv *kv, uint32_t page)
+{
+    return kv->n_user[page];
+}
+
+bool glm_kv_page_take(glm_kv *kv, uint32_t *page)
+{
+    if (!kv->n_free)
+        return false;
+    *page = kv->free_page[--kv->n_free];
+    kv->n_user[*page] = 1;
+    return true;
+}
+
+void *glm_kv_page_data(const glm_kv *kv, uint32_t page)
+{
+    return page_address(kv, page);
+}
+
+glm_status glm_kv_seq_share(glm_kv_seq *seq, uint32_t page, glm_error *err)
+{
+    if (GLM_KV_PAGE_TOKENS > seq->n_ctx - seq->length)
+        return glm_fail(err, GLM_ELIMIT, "context is full: %u tokens held, %u more asked for",
+                        seq->length, GLM_KV_PAGE_TOKENS);
+    glm_kv_seq_truncate(seq, seq->length); /* pages reserved for a step that did not run */
+    seq->kv->n_user[page]++;
+    seq->page[seq->n_page++] = page;
+    seq->length += GLM_KV_PAGE_TOKENS;
+    return GLM_OK;
+}
+
+void glm_kv_seq_replace(glm_kv_seq *seq, uint32_t i, uint32_t page)
+{
+    seq->kv->n_user[page]++;
+    drop_page(seq->kv, seq->page[i]);
+    seq->page[i] = page;
+}
+
+/* ---- Rows ---- */
+
 void *glm_kv_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position)
 {
     const layer_place *place = &seq->kv->place[layer];

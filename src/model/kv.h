@@ -78,6 +78,36 @@ void glm_kv_seq_commit(glm_kv_seq *seq, uint32_t n_tokens);
 /** Forget positions from n_tokens (at most the length) on; whole pages go back to the pool. */
 void glm_kv_seq_truncate(glm_kv_seq *seq, uint32_t n_tokens);
 
+/* ---- Pages by number: for caches of prefixes ---- */
+
+/** Bytes of a page of this cache. */
+size_t glm_kv_bytes_of_page(const glm_kv *kv);
+
+/** The number of the sequence's i-th page, which holds positions i * GLM_KV_PAGE_TOKENS on. */
+uint32_t glm_kv_seq_page(const glm_kv_seq *seq, uint32_t i);
+
+/** Count one more user of a page, who then must release it. A page with several users is not written to. */
+void glm_kv_page_acquire(glm_kv *kv, uint32_t page);
+void glm_kv_page_release(glm_kv *kv, uint32_t page);
+
+/** Users of a page: sequences that hold it and acquirers. */
+uint32_t glm_kv_page_users(const glm_kv *kv, uint32_t page);
+
+/** Take a free page with one user, the caller, to be filled from elsewhere. False when none is free. */
+bool glm_kv_page_take(glm_kv *kv, uint32_t *page);
+
+/** The page's bytes, whose meaning depends on the shape only: to save them, or to fill a page that was taken. */
+void *glm_kv_page_data(const glm_kv *kv, uint32_t page);
+
+/** Append a page full of tokens to a sequence that ends at a border of pages and has nothing reserved; it is shared. GLM_ELIMIT
+ * when the context has no room. */
+GLM_MUST_CHECK glm_status glm_kv_seq_share(glm_kv_seq *seq, uint32_t page, glm_error *err);
+
+/** Let the sequence's i-th page be `page`, which holds the same. */
+void glm_kv_seq_replace(glm_kv_seq *seq, uint32_t i, uint32_t page);
+
+/* ---- Rows ---- */
+
 /** Where to write the row, or the index key (Q8: its lane of a group), of a reserved position. */
 void *glm_kv_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position);
 void *glm_kv_index_row(const glm_kv_seq *seq, uint32_t layer, uint32_t position);
