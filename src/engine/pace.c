@@ -7,6 +7,10 @@
  * says nothing of the engine. */
 #define NEW_SHARE 0.25
 #define OUTLIER 2.0
+/* What a prompt token adds is believed soon when it is more than thought, slowly when it is less: a piece too large holds
+ * streams up, one too small only takes longer. */
+#define DEARER_SHARE 0.5
+#define CHEAPER_SHARE 0.1
 /* Of the time the slowdown allows, what is aimed at: steps vary. */
 #define AIM 0.8
 /* Steps with pieces of prompts between two of streams alone, which keep their time known. */
@@ -58,7 +62,12 @@ void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double s
         return;
     }
     double added = (seconds - pace->alone_s[n_streams]) / (double)n_read;
-    learn(&pace->token_s, added > 1e-9 ? added : 1e-9);
+    added = added > 0.0 ? added : 0.0; /* alone is a mean: some steps are faster */
+    if (pace->token_s > 0.0)
+        pace->token_s +=
+            (added > pace->token_s ? DEARER_SHARE : CHEAPER_SHARE) * (added - pace->token_s);
+    else
+        pace->token_s = added;
     pace->n_piece = n_read;
     pace->n_mixed++;
 }

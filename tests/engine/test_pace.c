@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/* The size of pieces on simulated engines: streams are held up no more than asked, and prompts get most of what is left. */
+#include <stdbool.h>
+
+#include "cmocka_all.h"
+#include "core/rng.h"
+#include "engine/pace.h"
+
+typedef struct engine {
+    double fixed_s, stream_s, token_s; /* a step; of each stream; of each prompt token */
+    double noise;                      /* steps take up to as much more or less */
+    bool has_outliers;                 /* one in 50 takes ten times as long */
+    uint64_t n;
+} engine;
+
+static double step_s(engine *e, uint32_t n_streams, uint32_t n_read)
+{
+    double s = e->fixed_s + e->stream_s * n_streams + e->token_s * n_read;
+    s *= 1.0 + e->noise * (2.0 * glm_rng_double(1, e->n++) - 1.0);
+    return e->has_outliers && glm_rng_double(2, e->n++) < 0.02 ? 10.0 * s : s;
+}
+
+/* 2,000 steps beside n streams: the share whose time exceeds twice that of streams alone, and the mean piece. */
+static double run(glm_pace *pace, engine *e, uint32_t n_streams, double *mean)
+{
+    uint32_t n_late = 0;
+    double sum = 0.0, alone = e->fixed_s + e->stream_s * n_streams;
+    for (uint32_t i = 0; i < 2000; i++) {
+        uint32_t n = glm_pace_budget(pace, n_streams, 512, 2.0);
+        assert_true(n <= 512 - n_streams);
+        glm_pace_note(pace, n_streams, n, step_s(e, n_streams, n));
+        n_late +=
+            e->fixed_s + e->stream_s * n_streams + e->token_s * n > 2.0 * alone * (1.0 + 1e-9);
+        sum += n;
+    }
+    *mean = sum / 2000.0;
+    return n_late / 2000.0;
+}
+
+static void pieces_fit_engines_of_all_speeds(void **state)
+{
+    (void)state;
+    const engine engines[] = {
+        {.fixed_s = 0.005, .stream_s = 0.001, .token_s = 0.0001},
+        {.fixed_s = 0.2, .stream_s = 0.02, .token_s = 0.01, .noise = 0.2},
+        {.fixed_s = 0.0001, .stream_s = 0.0001, .token_s = 0.00001, .noise = 0.3},
+        {.fixed_s = 0.01, .stream_s = 0.001, .token_s = 0.0005, .noise = 0.2, .has_outliers = true},
+    };
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        glm_error err;
+        glm_pace pace;
+        engine e = engines[i];
+        double mean;
+        assert_int_equal(glm_pace_init(&pace, 16, &err), GLM_OK);
+        for (uint32_t n = 1; n <= 16; n += 5) {
+            double late = run(&pace, &e, n, &mean);
+            double best = (e.fixed_s + e.stream_s * n) / e.token_s;
+            assert_true(late <= (e.has_outliers ? 0.08 : 0.02));
+            assert_true(mean >= 0.3 * (best < 500.0 ? best : 500.0) - 1.0);
+        }
+        glm_pace_deinit(&pace);
+    }
+}
+
+/* One step that was faster than streams alone must not make prompt tokens look free for long. */
+static void a_lucky_step_is_not_believed(void **state)
+{
+    (void)state;
+    glm_error err;
+    glm_pace pace;
+    engine e = {.fixed_s = 0.004, .stream_s = 0.001, .token_s = 0.001};
+    double mean;
+    assert_int_equal(glm_pace_init(&pace, 16, &err), GLM_OK);
+    (void)run(&pace, &e, 1, &mean);
+    for (uint32_t i = 0; i < 5; i++)
+        glm_pace_note(&pace, 1, 100, 0.001);
+    assert_true(run(&pace, &e, 1, &mean) <= 0.02);
+    glm_pace_deinit(&pace);
+}
+
+static void without_streams_whole_chunks_are_read(void **state)
+{
+    (void)state;
+    glm_error err;
+    glm_pace pace;
+    assert_int_equal(glm_pace_init(&pace, 4, &err), GLM_OK);
+    assert_int_equal(glm_pace_budget(&pace, 0, 512, 2.0), 512);
+    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 0); /* first to learn their time */
+    glm_pace_note(&pace, 2, 0, 0.01);
+    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 1);
+    glm_pace_note(&pace, 2, 1, 100.0); /* dear as it is, prompts go on */
+    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 1);
+    glm_pace_deinit(&pace);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_fit_engines_of_all_speeds),
+        cmocka_unit_test(a_lucky_step_is_not_believed),
+        cmocka_unit_test(without_streams_whole_chunks_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
