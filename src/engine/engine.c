@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,16 @@ static glm_status make_rows(glm_engine *e, glm_error *err)
     return GLM_OK;
 }
 
+/* Engines of one model may be made by several threads, and while others run; the model's values are made once. */
+static glm_status load_small(glm_model *model, glm_error *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    glm_status st = glm_weights_load_small(&model->weights, err);
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
 static glm_status make_parts(glm_engine *e, const plan *p, glm_isa isa, glm_error *err)
 {
     const glm_config *c = &e->model->config;
@@ -195,7 +206,7 @@ static glm_status make_parts(glm_engine *e, const plan *p, glm_isa isa, glm_erro
     glm_forward_limits(&limits, c, e->info.chunk, e->info.n_ctx);
     limits.is_integer = e->info.precision == GLM_PRECISION_FAST;
     glm_kv_shape shape = kv_shape(e, p->n_page);
-    glm_status st = glm_weights_load_small(&e->model->weights, err);
+    glm_status st = load_small(e->model, err);
     if (st == GLM_OK && glm_tensor_file_is_bad(e->model->file))
         st = glm_fail(err, GLM_EIO, "weights: a page could not be read");
     if (st == GLM_OK)

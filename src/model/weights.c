@@ -610,23 +610,30 @@ glm_status glm_weights_bind(glm_weights *out, const glm_tensor_file *file, const
     return st;
 }
 
+static glm_status load_small(glm_weights *weights, glm_small *small, glm_error *err)
+{
+    const glm_tensor *tensor = small->tensor;
+    size_t n = (size_t)tensor->dim[0];
+    float *value = glm_arena_new_array(&weights->arena, float, n);
+    if (!value)
+        return glm_fail(err, GLM_ENOMEM, "tensor %s: no memory", tensor->name);
+    glm_quant_get(tensor->type)(value, tensor->data, n / glm_type_get(tensor->type)->n_elems);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(value[i]))
+            return glm_fail(err, GLM_EFORMAT,
+                            "tensor %s: element %zu: expected a finite number, got %g",
+                            tensor->name, i, (double)value[i]);
+    small->value = value;
+    return GLM_OK;
+}
+
 glm_status glm_weights_load_small(glm_weights *weights, glm_error *err)
 {
-    for (glm_small *s = weights->smalls; s; s = s->next) {
-        size_t n = (size_t)s->tensor->dim[0];
+    glm_status st = GLM_OK;
+    for (glm_small *s = weights->smalls; s && st == GLM_OK; s = s->next)
         if (!s->value)
-            s->value = glm_arena_new_array(&weights->arena, float, n);
-        if (!s->value)
-            return glm_fail(err, GLM_ENOMEM, "tensor %s: no memory", s->tensor->name);
-        glm_quant_get(s->tensor->type)(s->value, s->tensor->data,
-                                       n / glm_type_get(s->tensor->type)->n_elems);
-        for (size_t i = 0; i < n; i++)
-            if (!isfinite(s->value[i]))
-                return glm_fail(err, GLM_EFORMAT,
-                                "tensor %s: element %zu: expected a finite number, got %g",
-                                s->tensor->name, i, (double)s->value[i]);
-    }
-    return GLM_OK;
+            st = load_small(weights, s, err);
+    return st;
 }
 
 void glm_weights_deinit(glm_weights *weights)

@@ -86,7 +86,10 @@ const char *glm_tensor_use_name(glm_tensor_use use);
 GLM_MUST_CHECK glm_status glm_weights_bind(glm_weights *out, const glm_tensor_file *file,
                                            const glm_config *config, glm_error *err);
 
-/** Decode all one-dimensional tensors. GLM_EFORMAT when one holds a NaN or an infinity. */
+/**
+ * Decode the one-dimensional tensors that are not decoded yet. Others may read those that are; two calls at once are
+ * the caller's to prevent. GLM_EFORMAT when one holds a NaN or an infinity; GLM_ENOMEM.
+ */
 GLM_MUST_CHECK glm_status glm_weights_load_small(glm_weights *weights, glm_error *err);
 
 /** Free what binding made; the file stays the caller's. */

@@ -77,7 +77,10 @@ QV void tile_32(shape s, int n_tok, float *acc, const panel *p, const glm_act_32
 /* sum[t] += pairs of the panel times token t's sums by group. */
 QV void add_pairs(shape s, int n_tok, qi *sum, const panel *p, const glm_act_256 *const *x)
 {
+/* GCC at -O1, as the sanitizers' builds have it, folds this loop and warns that it ignores the annotation. */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 #pragma GCC unroll 8
+#endif
     for (int i = 0; i < 128 / s.group; i++) {
         qi w = qi_load(p->pair[i]);
 #pragma GCC unroll 8
