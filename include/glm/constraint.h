@@ -79,6 +79,20 @@ GLM_API GLM_MUST_CHECK glm_status glm_constraint_create(glm_constraint **out, gl
                                                         const glm_constraint_params *params,
                                                         glm_error *err);
 
+/**
+ * The constraint that a request's body asks for, *out NULL when it asks for none: response_format, text.format,
+ * output_config.format, structured_outputs and guided_*, grammar, json_schema; tools, tool_choice and
+ * parallel_tool_calls. Fields that are none of these are not looked at.
+ *
+ * @param in_reasoning  as in the params; an API's caller knows it from the rendered prompt
+ * Errors: those of glm_constraint_create, with the field's name.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_constraint_create_for_request(glm_constraint **out,
+                                                                    glm_model *model,
+                                                                    const char *json, size_t size,
+                                                                    bool in_reasoning,
+                                                                    glm_error *err);
+
 /** One more reference, to be released; safe from any thread. Returns c. */
 GLM_API glm_constraint *glm_constraint_acquire(glm_constraint *c);
 /** Give one back; the last one frees. NULL is fine. */

@@ -139,7 +139,8 @@ static glm_status parse_text(const parsing *p, const char *path, glm_error *err)
     if (cli_is_set(args, OPT_TOOLS)) {
         st = glm_chat_request_create(&request, err);
         if (st == GLM_OK)
-            st = cli_request_tools(request, cli_text(args, OPT_TOOLS), err);
+            st = cli_request_tools(request, cli_text(args, OPT_TOOLS), &text, err);
+        glm_str_clear(&text); /* what was read is in the request */
     }
     if (st == GLM_OK)
         st = cli_read_file(&text, path, CLI_INPUT_MAX, err);

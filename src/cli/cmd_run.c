@@ -157,7 +157,7 @@ static glm_status read_request(cli_context *cli, cli_generator *g, glm_chat_requ
                                cli_request *fields, glm_error *err)
 {
     const cli_args *args = &cli->args;
-    glm_str text = {0};
+    glm_str text = {0}, tools = {0};
     glm_status st;
     if (cli_is_set(args, OPT_REQUEST)) {
         const char *path = cli_text(args, OPT_REQUEST);
@@ -176,9 +176,12 @@ static glm_status read_request(cli_context *cli, cli_generator *g, glm_chat_requ
             st = glm_chat_request_add_text(*request, GLM_CHAT_ROLE_SYSTEM, system, strlen(system),
                                            err);
     }
-    glm_str_deinit(&text);
     if (st == GLM_OK && cli_is_set(args, OPT_TOOLS))
-        st = cli_request_tools(*request, cli_text(args, OPT_TOOLS), err);
+        st = cli_request_tools(*request, cli_text(args, OPT_TOOLS), &tools, err);
+    if (st == GLM_OK)
+        st = cli_constraint_use(&g->constraint, glm_str_text(&text), glm_str_text(&tools), err);
+    glm_str_deinit(&text);
+    glm_str_deinit(&tools);
     return st;
 }
 

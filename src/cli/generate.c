@@ -100,6 +100,8 @@ glm_status cli_generator_init(cli_generator *g, cli_context *cli, cli_engine *en
     if (st == GLM_OK)
         st = read_sampling(g, err);
     if (st == GLM_OK)
+        st = cli_constraint_read(&g->constraint, args, err);
+    if (st == GLM_OK)
         st = glm_session_open(&g->session, engine->engine, err);
     if (st != GLM_OK)
         cli_generator_deinit(g);
@@ -110,6 +112,7 @@ void cli_generator_deinit(cli_generator *g)
 {
     glm_session_close(g->session);
     cli_ids_deinit(&g->held);
+    cli_constraint_deinit(&g->constraint);
     free(g->bias);
     *g = (cli_generator){0};
 }
@@ -311,7 +314,11 @@ glm_status cli_generate_ids(cli_generator *g, const cli_ids *prompt, bool print_
     glm_generate_params params = generate_params(&gen);
     params.stop = g->stops;
     params.n_stop = g->n_stops;
-    glm_status st = run_model(&gen, prompt->data, prompt->n, &params, err);
+    glm_status st = cli_constraint_make(&params.constraint, &g->constraint, g->cli,
+                                        g->engine->model, false, err);
+    if (st == GLM_OK)
+        st = run_model(&gen, prompt->data, prompt->n, &params, err);
+    glm_constraint_release(params.constraint);
     if (st != GLM_OK)
         return st;
     answer->finish = answer->result.finish == GLM_FINISH_LENGTH ? "length" : "stop";
@@ -414,7 +421,11 @@ static glm_status run_chat(generation *gen, const glm_chat *chat, glm_chat_promp
         params.think_budget = g->think_budget;
         params.think_end_id = glm_chat_think_end_id(chat);
     }
-    st = run_model(gen, ids, n, &params, err);
+    st = cli_constraint_make(&params.constraint, &g->constraint, g->cli, g->engine->model,
+                             parser_params.start == GLM_CHAT_START_REASONING, err);
+    if (st == GLM_OK)
+        st = run_model(gen, ids, n, &params, err);
+    glm_constraint_release(params.constraint);
     if (st == GLM_OK)
         st = finish_chat(gen, request, keep, err);
     glm_chat_parser_destroy(gen->parser);

@@ -9,6 +9,7 @@
 #define GLM_CLI_GENERATE_H
 
 #include "cli/cli.h"
+#include "cli/constraint.h"
 #include "cli/ids.h"
 #include "cli/model.h"
 #include "glm/chat.h"
@@ -26,6 +27,7 @@ typedef struct cli_generator {
     const char *const *stops;
     size_t n_stops;
     bool ignore_eos;
+    cli_constraint constraint;
     uint32_t think_budget; /* 0: none */
     bool show_thinking;
     bool is_silent; /* print nothing while generating (--json) */

@@ -73,13 +73,12 @@ glm_status cli_request_read(glm_chat_request **out, const glm_str *json, const c
     return blame_file(glm_chat_request_read(out, json->data, json->length, err), where, err);
 }
 
-glm_status cli_request_tools(glm_chat_request *request, const char *path, glm_error *err)
+glm_status cli_request_tools(glm_chat_request *request, const char *path, glm_str *json,
+                             glm_error *err)
 {
-    glm_str json = {0};
-    glm_status st = cli_read_file(&json, path, TOOLS_MAX, err);
+    glm_status st = cli_read_file(json, path, TOOLS_MAX, err);
     if (st == GLM_OK)
-        st = blame_file(glm_chat_request_set_tools(request, json.data, json.length, err),
+        st = blame_file(glm_chat_request_set_tools(request, json->data, json->length, err),
                         cli_input_name(path), err);
-    glm_str_deinit(&json);
     return st;
 }

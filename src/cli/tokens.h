@@ -34,8 +34,8 @@ GLM_MUST_CHECK glm_status cli_chat_create(glm_chat **out, const glm_tokenizer *t
 GLM_MUST_CHECK glm_status cli_request_read(glm_chat_request **out, const glm_str *json,
                                            const char *where, glm_error *err);
 
-/** Put the tools of the file at `path` into the request. */
+/** Put the tools of the file at `path` into the request; its text is appended to *json. */
 GLM_MUST_CHECK glm_status cli_request_tools(glm_chat_request *request, const char *path,
-                                            glm_error *err);
+                                            glm_str *json, glm_error *err);
 
 #endif

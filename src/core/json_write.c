@@ -219,3 +219,33 @@ void glm_json_quote(glm_str *out, glm_text text)
     glm_json_escape(out, text);
     glm_str_append_c(out, "\"");
 }
+
+void glm_json_spell(glm_str *out, const glm_json *v)
+{
+    switch (v->type) {
+    case GLM_JSON_NULL:
+        glm_str_append_c(out, "null");
+        break;
+    case GLM_JSON_BOOL:
+        glm_str_append_c(out, v->boolean ? "true" : "false");
+        break;
+    case GLM_JSON_NUMBER:
+        glm_str_append(out, v->text, v->length);
+        break;
+    case GLM_JSON_STRING:
+        glm_json_quote(out, (glm_text){v->text, v->length});
+        break;
+    default:
+        glm_str_append_c(out, v->type == GLM_JSON_ARRAY ? "[" : "{");
+        for (const glm_json *i = v->first; i; i = i->next) {
+            if (i != v->first)
+                glm_str_append_c(out, ",");
+            if (i->key) {
+                glm_json_quote(out, (glm_text){i->key, i->key_length});
+                glm_str_append_c(out, ":");
+            }
+            glm_json_spell(out, i);
+        }
+        glm_str_append_c(out, v->type == GLM_JSON_ARRAY ? "]" : "}");
+    }
+}

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "core/json.h"
 #include "core/str.h"
 
 #define GLM_JSON_WRITE_DEPTH 63
@@ -63,5 +64,8 @@ void glm_json_quote(glm_str *out, glm_text text);
 
 /** The same without the quotes, so that a string can be written piece by piece at character borders. */
 void glm_json_escape(glm_str *out, glm_text text);
+
+/** Append a value that was read as compact JSON, numbers as they were spelled. Recurses as deep as it nests. */
+void glm_json_spell(glm_str *out, const glm_json *value);
 
 #endif

@@ -131,7 +131,7 @@ static glm_status compile(glm_constraint *c, const glm_constraint_params *p, glm
     return st;
 }
 
-/* The first mask, so that what is too ambiguous to follow is told now. */
+/* The first mask, so that what is too ambiguous to follow, or admits nothing, is told now. */
 static glm_status probe(const glm_constraint *c, glm_error *err)
 {
     glm_matcher *m = NULL;
@@ -140,6 +140,11 @@ static glm_status probe(const glm_constraint *c, glm_error *err)
                          : glm_fail(err, GLM_ENOMEM, "a mask");
     if (st == GLM_OK)
         st = glm_matcher_mask(m, mask, err);
+    bool is_empty = st == GLM_OK;
+    for (size_t i = 0; is_empty && i < glm_grammar_mask_words(c->vocab); i++)
+        is_empty = mask[i] == 0;
+    if (is_empty)
+        st = glm_fail(err, GLM_EARG, "the constraint admits no answer");
     glm_matcher_destroy(m);
     free(mask);
     return st;

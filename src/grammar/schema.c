@@ -100,7 +100,33 @@ uint32_t glm_schema_rule(struct compiler *c, const struct parts *parts)
     return w->rule;
 }
 
-/* "#", "#/a/b" with ~0 ~1; NULL: not there or not local. */
+/* The item of an array at the index spelled `name`, or NULL. */
+static const glm_json *item_at(const glm_json *array, const char *name)
+{
+    uint64_t index;
+    if (!*name || strspn(name, "0123456789") != strlen(name) ||
+        !glm_json_text_u64(name, strlen(name), &index))
+        return NULL;
+    const glm_json *item = array->first;
+    while (item && index-- > 0)
+        item = item->next;
+    return item;
+}
+
+/* The byte of an escape whose two digits stand at *at; '%' itself when there are none. */
+static char percent(glm_text text, size_t *at)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *hi =
+        *at + 1 < text.length && text.data[*at] ? strchr(digits, text.data[*at]) : NULL;
+    const char *lo = hi && text.data[*at + 1] ? strchr(digits, text.data[*at + 1]) : NULL;
+    if (!lo)
+        return '%';
+    *at += 2;
+    return (char)(((hi - digits) & 15) << 4 | ((lo - digits) & 15));
+}
+
+/* "#", "#/a/b" with ~0 ~1 and %XX, items by index; NULL: not there or not local. */
 static const glm_json *resolve(const glm_json *root, glm_text ref)
 {
     if (ref.length == 0 || ref.data[0] != '#')
@@ -113,6 +139,8 @@ static const glm_json *resolve(const glm_json *root, glm_text ref)
             return NULL;
         while (i < ref.length && ref.data[i] != '/') {
             char ch = ref.data[i++];
+            if (ch == '%')
+                ch = percent(ref, &i);
             if (ch == '~' && i < ref.length)
                 ch = ref.data[i++] == '1' ? '/' : '~';
             if (n + 1 == sizeof name)
@@ -120,7 +148,7 @@ static const glm_json *resolve(const glm_json *root, glm_text ref)
             name[n++] = ch;
         }
         name[n] = '\0';
-        at = glm_json_get(at, name);
+        at = at->type == GLM_JSON_ARRAY ? item_at(at, name) : glm_json_get(at, name);
     }
     return at;
 }
@@ -191,33 +219,7 @@ bool glm_schema_expand(struct compiler *c, struct parts *parts)
     return c->status == GLM_OK;
 }
 
-/* When an anyOf or oneOf is open: its branches into *ways. */
-static bool write_branches(struct compiler *c, const struct parts *parts, uint32_t *ways)
-{
-    for (size_t i = 0; i < parts->n; i++) {
-        for (int is_one = 0; is_one < 2; is_one++) {
-            const struct part *part = &parts->part[i];
-            const glm_json *list = glm_json_get(part->schema, is_one ? "oneOf" : "anyOf");
-            if (!list || list->type != GLM_JSON_ARRAY || (is_one ? part->one_done : part->any_done))
-                continue;
-            *ways = GLM_PROG_NO_WAY;
-            for (const glm_json *branch = list->first; branch; branch = branch->next) {
-                struct parts with = *parts;
-                if (is_one)
-                    with.part[i].one_done = true;
-                else
-                    with.part[i].any_done = true;
-                glm_schema_add_part(c, &with, branch);
-                uint32_t rule = glm_schema_rule(c, &with);
-                *ways = glm_prog_split(c->prog, *ways, glm_prog_call(c->prog, rule, GLM_PROG_END));
-            }
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- Types, const and enum ---- */
+/* ---- Types ---- */
 
 static unsigned type_named(const glm_json *name)
 {
@@ -264,43 +266,92 @@ static unsigned types_of(struct compiler *c, const glm_json *s)
     return types;
 }
 
+/* ---- Branches ---- */
+
+/* The value a branch has for property `name` when that is required and constant, or NULL. */
+static const glm_json *constant_of(const glm_json *branch, const glm_json *name)
+{
+    const glm_json *property = glm_json_get(glm_json_get(branch, "properties"), name->key);
+    const glm_json *required = glm_json_get(branch, "required");
+    const glm_json *list = glm_json_get(property, "enum");
+    const glm_json *value = glm_json_get(property, "const");
+    if (!value && list && list->type == GLM_JSON_ARRAY && list->length == 1)
+        value = list->first;
+    for (const glm_json *r = required ? required->first : NULL; r && value; r = r->next) {
+        if (glm_json_is(r, name->key))
+            return value->type == GLM_JSON_STRING ? value : NULL;
+    }
+    return NULL;
+}
+
+/* Whether no value can be of both branches: their types differ, or what one property must be. */
+static bool are_apart(struct compiler *c, const glm_json *a, const glm_json *b)
+{
+    if (a->type != GLM_JSON_OBJECT || b->type != GLM_JSON_OBJECT)
+        return false;
+    const unsigned a_types = types_of(c, a), b_types = types_of(c, b);
+    if (!(a_types & b_types))
+        return true;
+    const glm_json *list = glm_json_get(a, "properties");
+    bool is_apart = false;
+    for (const glm_json *p = a_types == T_OBJECT && list ? list->first : NULL; p && !is_apart;
+         p = p->next) {
+        const glm_json *x = p->key ? constant_of(a, p) : NULL, *y = x ? constant_of(b, p) : NULL;
+        is_apart =
+            y && !glm_text_equal((glm_text){x->text, x->length}, (glm_text){y->text, y->length});
+    }
+    return is_apart;
+}
+
+/* oneOf is followed as anyOf; that is all it says where no two branches have a value in common. */
+static void check_one_of(struct compiler *c, const glm_json *list)
+{
+    for (const glm_json *a = list->first; a; a = a->next) {
+        for (const glm_json *b = a->next; b; b = b->next) {
+            if (!glm_prog_work(c->prog) || !are_apart(c, a, b)) {
+                glm_schema_ignore(c, "oneOf (as anyOf)");
+                return;
+            }
+        }
+    }
+}
+
+/* When an anyOf or oneOf is open: its branches into *ways. */
+static bool write_branches(struct compiler *c, const struct parts *parts, uint32_t *ways)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        for (int is_one = 0; is_one < 2; is_one++) {
+            const struct part *part = &parts->part[i];
+            const glm_json *list = glm_json_get(part->schema, is_one ? "oneOf" : "anyOf");
+            if (!list || list->type != GLM_JSON_ARRAY || (is_one ? part->one_done : part->any_done))
+                continue;
+            if (is_one)
+                check_one_of(c, list);
+            *ways = GLM_PROG_NO_WAY;
+            for (const glm_json *branch = list->first; branch; branch = branch->next) {
+                struct parts with = *parts;
+                if (is_one)
+                    with.part[i].one_done = true;
+                else
+                    with.part[i].any_done = true;
+                glm_schema_add_part(c, &with, branch);
+                uint32_t rule = glm_schema_rule(c, &with);
+                *ways = glm_prog_split(c->prog, *ways, glm_prog_call(c->prog, rule, GLM_PROG_END));
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Const and enum ---- */
+
 static unsigned types_of_parts(struct compiler *c, const struct parts *parts)
 {
     unsigned types = T_ALL;
     for (size_t i = 0; i < parts->n; i++)
         types &= types_of(c, parts->part[i].schema);
     return types;
-}
-
-/* Compact JSON of a value of the schema; at most as deep as the reader lets it be. */
-static void spell(glm_str *out, const glm_json *v)
-{
-    switch (v->type) {
-    case GLM_JSON_NULL:
-        glm_str_append_c(out, "null");
-        break;
-    case GLM_JSON_BOOL:
-        glm_str_append_c(out, v->boolean ? "true" : "false");
-        break;
-    case GLM_JSON_NUMBER:
-        glm_str_append(out, v->text, v->length);
-        break;
-    case GLM_JSON_STRING:
-        glm_json_quote(out, (glm_text){v->text, v->length});
-        break;
-    default:
-        glm_str_append_c(out, v->type == GLM_JSON_ARRAY ? "[" : "{");
-        for (const glm_json *i = v->first; i; i = i->next) {
-            if (i != v->first)
-                glm_str_append_c(out, ",");
-            if (i->key) {
-                glm_json_quote(out, (glm_text){i->key, i->key_length});
-                glm_str_append_c(out, ":");
-            }
-            spell(out, i);
-        }
-        glm_str_append_c(out, v->type == GLM_JSON_ARRAY ? "]" : "}");
-    }
 }
 
 static unsigned type_of_value(const glm_json *v)
@@ -321,14 +372,14 @@ static bool admits_value(const glm_json *s, glm_text text)
     glm_str other = {0};
     bool is_good = true;
     if (one) {
-        spell(&other, one);
+        glm_json_spell(&other, one);
         is_good = glm_text_equal(glm_str_text(&other), text);
     }
     if (list && list->type == GLM_JSON_ARRAY && is_good) {
         is_good = false;
         for (const glm_json *v = list->first; v && !is_good; v = v->next) {
             glm_str_clear(&other);
-            spell(&other, v);
+            glm_json_spell(&other, v);
             is_good = glm_text_equal(glm_str_text(&other), text);
         }
     }
@@ -339,7 +390,7 @@ static bool admits_value(const glm_json *s, glm_text text)
 static uint32_t write_value(struct compiler *c, const struct parts *parts, const glm_json *v)
 {
     glm_str text = {0};
-    spell(&text, v);
+    glm_json_spell(&text, v);
     bool is_good = (types_of_parts(c, parts) & type_of_value(v)) != 0;
     for (size_t i = 0; i < parts->n && is_good && glm_prog_work(c->prog); i++)
         is_good = admits_value(parts->part[i].schema, glm_str_text(&text));

@@ -175,6 +175,71 @@ class Run(Case):
             ids = run({"enable_thinking": True, "temperature": 0, "max_tokens": 12, "logit_bias": {str(end): -100}, **budget})[0]
             self.assertEqual(ids.index(end), 3, budget)
 
+    def test_constraints(self):
+        """From options and requests; random weights, so what comes out right was made so."""
+        schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 20},
+                                                   "k": {"enum": ["x", "y"]}}, "required": ["n", "k"],
+                  "additionalProperties": False}
+        file = self.write("schema", json.dumps(schema))
+        grammar = self.write("gbnf", 'root ::= ("yes" | "no") "!"')
+        tools = [{"type": "function", "function": {"name": "f", "strict": True, "parameters": {
+            "type": "object", "properties": {"k": {"enum": ["p", "q"]}}, "required": ["k"]}}}]
+        args = ("run", NANO52, "--seed", "5", "-n", "400", "--json", "--quiet")
+
+        def is_answer(text):
+            value = json.loads(text)
+            return list(value) == ["n", "k"] and 0 <= value["n"] <= 20 and value["k"] in "xy"
+
+        for think in ("off", "on"):
+            more = ("-p", "Hello", "--think", think, "--think-budget", "20")
+            value = self.json(*args, *more, "--json-schema", file)
+            self.assertTrue(is_answer(value["text"]), value)
+            self.assertEqual(value["finish_reason"], "stop")
+            self.assertRegex(self.json(*args, *more, "--regex", "[ab]{5}")["text"], "^[ab]{5}$")
+            self.assertIn(self.json(*args, *more, "--grammar", grammar)["text"], ("yes!", "no!"))
+        raw = self.json(*args, "--raw", "-p", "Hello", "--regex", "[ab]{5}")
+        self.assertRegex(raw["text"], "^[ab]{5}$")
+
+        def run(fields, *options):
+            request = {"messages": [{"role": "user", "content": "Hello"}], "thinking_token_budget": 20, **fields}
+            return self.json(*args, "--request", "-", *options, input=json.dumps(request))
+
+        for fields in ({"response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": schema}}},
+                       {"response_format": {"type": "json_schema", "schema": schema}}, {"guided_json": schema},
+                       {"structured_outputs": {"json": json.dumps(schema)}}, {"json_schema": schema},
+                       {"output_config": {"format": {"type": "json_schema", "schema": schema}}}):
+            self.assertTrue(is_answer(run(fields)["text"]), fields)
+        self.assertIn(run({"structured_outputs": {"choice": ["yes", "no"]}})["text"], ("yes", "no"))
+        self.assertIn(run({"grammar": 'root ::= "yes" | "no"'})["text"], ("yes", "no"))
+        for fields in ({"tools": tools, "tool_choice": "required", "parallel_tool_calls": False},
+                       {"tools": tools, "parallel_tool_calls": False,
+                        "tool_choice": {"type": "function", "function": {"name": "f"}}},
+                       {"tools": [{"name": "f", "strict": True, "input_schema": tools[0]["function"]["parameters"]}],
+                        "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}}):
+            value = run(fields)
+            self.assertEqual(value["finish_reason"], "tool_calls")
+            self.assertEqual([c["function"]["name"] for c in value["tool_calls"]], ["f"])
+            self.assertIn(json.loads(value["tool_calls"][0]["function"]["arguments"])["k"], ("p", "q"))
+        file = self.write("tools", json.dumps(tools))
+        value = run({"tool_choice": "required", "tools": [{"name": "other"}], "parallel_tool_calls": False}, "--tools", file)
+        self.assertEqual(value["tool_calls"][0]["function"]["name"], "f")
+        call = int(self.succeeds("tokenize", NANO52, "--text", "<tool_call>"))
+        forbidden = run({"tools": tools, "tool_choice": "none", "logit_bias": {str(call): 100}, "max_tokens": 50})
+        self.assertNotIn(call, forbidden["ids"])
+
+        for fields, says in [({"response_format": {"type": "xml"}}, "response_format"),
+                             ({"response_format": {"type": "json_schema"}}, "a schema"),
+                             ({"response_format": {"type": "json_schema", "json_schema": {"strict": True, "schema": {"not": {}}}}},
+                              "response_format: JSON Schema: unsupported keyword not"),
+                             ({"tool_choice": "required"}, "tools"), ({"tools": tools, "tool_choice": "sometimes"}, "tool_choice"),
+                             ({"tools": tools, "tool_choice": {"type": "function", "name": "g"}}, "offered"),
+                             ({"guided_regex": "("}, "guided_regex: regular expression")]:
+            request = {"messages": [{"role": "user", "content": "Hello"}], **fields}
+            self.fails(3, "run", NANO52, "--request", self.write("r", json.dumps(request)), says=says)
+        self.fails(2, *args, "-p", "x", "--regex", "(", says="--regex")
+        self.fails(3, *args, "-p", "x", "--json-schema", self.write("bad", "{"), says="bad")
+        self.fails(2, *args, "-p", "x", "--regex", "a", "--grammar", grammar, says="--grammar")
+
     def test_request_fields_that_are_refused(self):
         for fields, says in [({"temperature": 3}, "temperature: expected a number from 0 to 2"),
                              ({"temperature": "1"}, "temperature"), ({"top_p": 1.5}, "top_p"), ({"top_k": -2}, "top_k"),

@@ -332,6 +332,7 @@ static void refused_constraints(void **state)
         {GLM_CONSTRAINT_CHOICE, "[1]", GLM_EARG},
         {GLM_CONSTRAINT_CHOICE, "\"a\"", GLM_EARG},
         {GLM_CONSTRAINT_GBNF, "a", GLM_EARG},
+        {GLM_CONSTRAINT_JSON_SCHEMA, "false", GLM_EARG},
         {(glm_constraint_kind)99, "a", GLM_EARG},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
