@@ -342,6 +342,7 @@ static uint32_t close_work(glm_automaton *a)
             break;
         }
     }
+    a->work_left -= a->n_work < a->work_left ? a->n_work : a->work_left;
     if (a->status != GLM_OK)
         return GLM_STATE_NONE;
     sort_threads(a->kept, a->n_kept);
@@ -408,6 +409,11 @@ uint32_t glm_automaton_build_step(glm_automaton *a, uint32_t state, uint8_t byte
 {
     begin_work(a);
     const uint32_t first = a->states[state].first, n = a->states[state].n;
+    if (a->work_left < n) {
+        a->status = GLM_ELIMIT;
+        return GLM_STATE_NONE;
+    }
+    a->work_left -= n;
     for (uint32_t i = 0; i < n && a->status == GLM_OK; i++) {
         const glm_thread t = a->threads[first + i];
         const glm_prog_inst *inst = &a->prog->inst[t.place];

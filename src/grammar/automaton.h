@@ -21,6 +21,8 @@
 
 #define GLM_AUTOMATON_THREADS_MAX 32768 /* of one state, those passed on the way included */
 #define GLM_FRAME_MARK 0x80000000u /* in glm_frame.ret: no place, a mark of the rule that runs */
+/* Threads looked at for one mask or token; above it GLM_ELIMIT. Some hundred milliseconds. */
+#define GLM_AUTOMATON_WORK_MAX ((size_t)1 << 24)
 #define GLM_AUTOMATON_BYTES_SOFT ((size_t)16 << 20) /* above it glm_automaton_is_full */
 #define GLM_AUTOMATON_BYTES_HARD ((size_t)96 << 20) /* above it steps fail with GLM_ELIMIT */
 
@@ -55,6 +57,7 @@ typedef struct glm_automaton {
     size_t frame_table_size, state_table_size;
     size_t n_work, n_kept;
     uint32_t stamp;
+    size_t work_left;  /* threads that steps may still look at, of GLM_AUTOMATON_WORK_MAX */
     glm_status status; /* of the last step that returned NONE */
 } glm_automaton;
 

@@ -427,5 +427,6 @@ glm_status glm_grammar_compile_gbnf(glm_grammar **out, glm_text source, glm_erro
         write_rules(&p);
     free(p.rules);
     glm_arena_deinit(&p.arena);
-    return glm_grammar_finish(out, g, p.status, err);
+    /* What the program tells is why parsing went wrong behind it. */
+    return glm_grammar_finish(out, g, g->prog.status == GLM_OK ? p.status : GLM_OK, err);
 }

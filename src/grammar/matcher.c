@@ -24,6 +24,12 @@ static uint32_t present(const glm_matcher *m)
     return m->history[m->n_history - 1];
 }
 
+/* What may be spent on one mask or token. */
+static void refill(glm_matcher *m)
+{
+    m->masker.automaton.work_left = GLM_AUTOMATON_WORK_MAX;
+}
+
 static glm_status fail_step(const glm_matcher *m, glm_error *err)
 {
     if (m->masker.automaton.status == GLM_ELIMIT)
@@ -41,6 +47,7 @@ glm_status glm_matcher_create(glm_matcher **out, const glm_grammar *grammar,
     if (glm_masker_init(&m->masker, grammar, vocab) != GLM_OK)
         st = glm_fail(err, GLM_ENOMEM, "a matcher");
     if (st == GLM_OK) {
+        refill(m);
         m->history[0] = glm_automaton_start(&m->masker.automaton, 0);
         m->n_history = 1;
         if (m->history[0] == GLM_STATE_NONE)
@@ -90,6 +97,7 @@ static glm_status tidy(glm_matcher *m, glm_error *err)
 
 glm_status glm_matcher_reset(glm_matcher *m, glm_error *err)
 {
+    refill(m);
     uint32_t start = glm_automaton_start(&m->masker.automaton, 0);
     if (start == GLM_STATE_NONE)
         return fail_step(m, err);
@@ -108,6 +116,7 @@ glm_status glm_matcher_mask(glm_matcher *m, uint64_t *mask, glm_error *err)
     glm_status st = tidy(m, err);
     if (st != GLM_OK)
         return st;
+    refill(m);
     uint32_t state = present(m);
     size_t slot = state % N_MASKS;
     if (m->mask_of[slot] != state) {
@@ -160,6 +169,7 @@ glm_status glm_matcher_advance(glm_matcher *m, int32_t id, glm_error *err)
     glm_status st = tidy(m, err);
     if (st != GLM_OK)
         return st;
+    refill(m);
     uint32_t state = present(m);
     if (is_stop(m->masker.vocab, id)) {
         if (!m->masker.automaton.states[state].is_end)

@@ -25,7 +25,9 @@ static uint32_t add_name(struct compiler *c, struct names *names, const char *te
         if (n->size == size && memcmp(n->text, text, size) == 0)
             return names->table[i] - 1;
     }
-    if (names->n == GLM_SCHEMA_NAMES_MAX || !glm_prog_work(c->prog)) {
+    if (!glm_prog_work(c->prog))
+        return UINT32_MAX;
+    if (names->n == GLM_SCHEMA_NAMES_MAX) {
         glm_schema_refuse(c, GLM_ELIMIT, "more than 4096 properties of one object", "");
         return UINT32_MAX;
     }

@@ -204,6 +204,7 @@ glm_status glm_text_table_init(glm_text_table *t, const glm_grammar_vocab *vocab
     b.readings = glm_new_array(struct reading, GLM_TOKEN_BYTES_MAX + 1);
     bool is_good = glm_automaton_init(&b.automaton, prog) == GLM_OK && b.readings &&
                    make_sets(t, vocab->n_words);
+    b.automaton.work_left = SIZE_MAX; /* units hold no loops */
     uint32_t start = is_good ? glm_automaton_start(&b.automaton, rule) : GLM_STATE_NONE;
     is_good = start != GLM_STATE_NONE && read_tokens(&b, start);
     for (unsigned byte = 0; is_good && byte < 256; byte++) {

@@ -80,24 +80,24 @@ static uint32_t write_strict(struct compiler *c, const glm_json *schema)
     return loop;
 }
 
-/* Whether the schema of a strict function compiles by itself. */
-static bool can_be_strict(const struct tool *tool)
+/* Whether the schema of a strict function compiles by itself; if not, it is treated as not strict. */
+static glm_status try_strict(struct tool *tool, glm_error *err)
 {
     glm_prog scratch;
     glm_str ignored = {0};
-    glm_error err;
-    struct compiler c = {.prog = &scratch, .is_strict = true, .ignored = &ignored, .err = &err};
+    struct compiler c = {.prog = &scratch, .is_strict = true, .ignored = &ignored, .err = err};
     glm_prog_init(&scratch);
     glm_arena_init(&c.arena, (size_t)64 << 20);
     glm_prog_rule_new(&scratch, false);
     glm_schema_begin(&c, tool->parameters);
     glm_prog_set_rule(&scratch, 0, write_strict(&c, tool->parameters));
     glm_schema_write_rules(&c);
-    bool is_good = c.status == GLM_OK && glm_prog_finish(&scratch, &err) == GLM_OK;
+    glm_status st = c.status == GLM_OK ? glm_prog_finish(&scratch, err) : c.status;
     glm_schema_end(&c);
     glm_str_deinit(&ignored);
     glm_prog_deinit(&scratch);
-    return is_good;
+    tool->is_strict = st == GLM_OK;
+    return st == GLM_ENOMEM ? st : GLM_OK;
 }
 
 static uint32_t write_tool(struct compiler *c, const struct tool *tool)
@@ -169,9 +169,12 @@ static glm_status write_calls(glm_grammar *g, struct compiler *c, const glm_json
         if (!is_offered(tools, &tool))
             continue;
         n++;
-        if (tool.is_strict && !can_be_strict(&tool)) {
-            tool.is_strict = false;
-            glm_schema_ignore(c, tool.name->text);
+        if (tool.is_strict) {
+            st = try_strict(&tool, err);
+            if (st != GLM_OK)
+                return st;
+            if (!tool.is_strict)
+                glm_schema_ignore(c, tool.name->text);
         }
         ways = glm_prog_split(p, ways, write_tool(c, &tool));
     }
