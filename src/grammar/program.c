@@ -30,11 +30,17 @@ void glm_prog_deinit(glm_prog *p)
     *p = (glm_prog){0};
 }
 
-bool glm_prog_work(glm_prog *p)
+bool glm_prog_work_of(glm_prog *p, size_t n)
 {
-    if (p->status == GLM_OK && ++p->work > GLM_PROG_WORK_MAX)
+    p->work = glm_add_size(p->work, n);
+    if (p->status == GLM_OK && p->work > GLM_PROG_WORK_MAX)
         p->status = GLM_ELIMIT;
     return p->status == GLM_OK;
+}
+
+bool glm_prog_work(glm_prog *p)
+{
+    return glm_prog_work_of(p, 1);
 }
 
 static bool has_room(glm_prog *p)

@@ -124,6 +124,9 @@ void glm_prog_deinit(glm_prog *p);
 /** Count a step of work; false once the program has failed or the bound is passed. */
 bool glm_prog_work(glm_prog *p);
 
+/** The same for n steps at once. */
+bool glm_prog_work_of(glm_prog *p, size_t n);
+
 /** A new rule, to be given its start with glm_prog_set_rule. */
 uint32_t glm_prog_rule_new(glm_prog *p, bool is_nesting);
 void glm_prog_set_rule(glm_prog *p, uint32_t rule, uint32_t start);

@@ -12,6 +12,8 @@
 #include "core/mem.h"
 #include "grammar/schema_internal.h"
 
+#define ONE_OF_MAX 64 /* branches of a oneOf that are compared */
+
 enum {
     T_NULL = 1,
     T_BOOLEAN = 2,
@@ -48,8 +50,26 @@ void *glm_schema_alloc(struct compiler *c, size_t n, size_t size)
 
 /* ---- Conjunctions ---- */
 
+/* True when a schema admits everything: `true`, or nothing but annotations. */
+static bool says_nothing(const glm_json *schema)
+{
+    static const char *const annotations[] = {"title",    "description", "default",  "examples",
+                                              "$comment", "deprecated",  "readOnly", "writeOnly"};
+    if (schema->type == GLM_JSON_BOOL)
+        return schema->boolean;
+    bool is_empty = schema->type == GLM_JSON_OBJECT;
+    for (const glm_json *m = schema->first; m && is_empty; m = m->next) {
+        is_empty = false;
+        for (size_t i = 0; i < sizeof annotations / sizeof *annotations && !is_empty; i++)
+            is_empty = strcmp(m->key, annotations[i]) == 0;
+    }
+    return is_empty;
+}
+
 void glm_schema_add_part(struct compiler *c, struct parts *parts, const glm_json *schema)
 {
+    if (says_nothing(schema))
+        return;
     for (size_t i = 0; i < parts->n; i++) {
         if (parts->part[i].schema == schema)
             return;
@@ -71,25 +91,54 @@ static bool same_parts(const struct parts *a, const struct parts *b)
     return is_same;
 }
 
+static size_t hash_parts(const struct parts *parts)
+{
+    size_t h = parts->is_raw;
+    for (size_t i = 0; i < parts->n; i++) {
+        const struct part *p = &parts->part[i];
+        h = (h ^ (uintptr_t)p->schema ^ (size_t)p->any_done << 1 ^ p->one_done) *
+            0x9E3779B97F4A7C15u;
+        h ^= h >> 29;
+    }
+    return h;
+}
+
+/* Room for twice as many rules, and their table anew. */
+static bool grow_rules(struct compiler *c)
+{
+    size_t size = c->table_size ? c->table_size * 2 : 128;
+    struct waiting **rules = realloc(c->rules, size / 2 * sizeof(struct waiting *));
+    if (rules)
+        c->rules = rules;
+    uint32_t *table = rules ? glm_new_array(uint32_t, size) : NULL;
+    if (!table) {
+        glm_schema_refuse(c, GLM_ENOMEM, "no memory", "");
+        return false;
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        size_t at = hash_parts(&c->rules[i]->parts) & (size - 1);
+        while (table[at])
+            at = (at + 1) & (size - 1);
+        table[at] = (uint32_t)i + 1;
+    }
+    free(c->table);
+    c->table = table;
+    c->table_size = size;
+    return true;
+}
+
 uint32_t glm_schema_rule(struct compiler *c, const struct parts *parts)
 {
     if (parts->n == 0 && !parts->is_raw)
         return c->json.value;
     if (c->status != GLM_OK || !glm_prog_work(c->prog))
         return 0;
-    for (size_t i = 0; i < c->n_rules; i++) {
-        if (same_parts(&c->rules[i]->parts, parts))
-            return c->rules[i]->rule;
-    }
-    if (c->n_rules == c->capacity) {
-        size_t wanted = c->capacity ? c->capacity * 2 : 64;
-        void *more = realloc(c->rules, wanted * sizeof(struct waiting *));
-        if (!more) {
-            glm_schema_refuse(c, GLM_ENOMEM, "no memory", "");
-            return 0;
-        }
-        c->rules = more;
-        c->capacity = wanted;
+    if (c->n_rules * 2 >= c->table_size && !grow_rules(c))
+        return 0;
+    size_t at = hash_parts(parts) & (c->table_size - 1);
+    for (; c->table[at]; at = (at + 1) & (c->table_size - 1)) {
+        if (same_parts(&c->rules[c->table[at] - 1]->parts, parts))
+            return c->rules[c->table[at] - 1]->rule;
     }
     struct waiting *w = glm_schema_alloc(c, 1, sizeof *w);
     if (!w)
@@ -97,6 +146,7 @@ uint32_t glm_schema_rule(struct compiler *c, const struct parts *parts)
     w->parts = *parts;
     w->rule = glm_prog_rule_new(c->prog, true);
     c->rules[c->n_rules++] = w;
+    c->table[at] = (uint32_t)c->n_rules;
     return w->rule;
 }
 
@@ -175,6 +225,8 @@ static void check_keywords(struct compiler *c, const glm_json *schema)
     /* Bounds that make the grammar a superset: for validation afterwards. */
     static const char *const bounds[] = {"multipleOf", "uniqueItems", "minProperties",
                                          "maxProperties"};
+    if (!glm_prog_work_of(c->prog, 4 * schema->length)) /* each keyword is looked for among all */
+        return;
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         if (!glm_json_get(schema, unsupported[i]))
             continue;
@@ -308,7 +360,9 @@ static void check_one_of(struct compiler *c, const glm_json *list)
 {
     for (const glm_json *a = list->first; a; a = a->next) {
         for (const glm_json *b = a->next; b; b = b->next) {
-            if (!glm_prog_work(c->prog) || !are_apart(c, a, b)) {
+            /* What is compared is as long as the two branches. */
+            if (list->length > ONE_OF_MAX || !glm_prog_work_of(c->prog, a->length + b->length) ||
+                !are_apart(c, a, b)) {
                 glm_schema_ignore(c, "oneOf (as anyOf)");
                 return;
             }
@@ -365,10 +419,13 @@ static unsigned type_of_value(const glm_json *v)
     return types[v->type];
 }
 
-/* True when the part has no enum or const that lacks the value spelled `text`. */
-static bool admits_value(const glm_json *s, glm_text text)
+/* True when the part has no enum or const that lacks the value spelled `text`, which is of the enum `source`. */
+static bool admits_value(struct compiler *c, const glm_json *s, const glm_json *source,
+                         glm_text text)
 {
     const glm_json *one = glm_json_get(s, "const"), *list = glm_json_get(s, "enum");
+    if (list == source)
+        list = NULL; /* it is from there */
     glm_str other = {0};
     bool is_good = true;
     if (one) {
@@ -377,7 +434,8 @@ static bool admits_value(const glm_json *s, glm_text text)
     }
     if (list && list->type == GLM_JSON_ARRAY && is_good) {
         is_good = false;
-        for (const glm_json *v = list->first; v && !is_good; v = v->next) {
+        for (const glm_json *v = list->first;
+             v && !is_good && glm_prog_work_of(c->prog, 1 + v->length); v = v->next) {
             glm_str_clear(&other);
             glm_json_spell(&other, v);
             is_good = glm_text_equal(glm_str_text(&other), text);
@@ -387,13 +445,14 @@ static bool admits_value(const glm_json *s, glm_text text)
     return is_good;
 }
 
-static uint32_t write_value(struct compiler *c, const struct parts *parts, const glm_json *v)
+static uint32_t write_value(struct compiler *c, const struct parts *parts, const glm_json *source,
+                            const glm_json *v)
 {
     glm_str text = {0};
     glm_json_spell(&text, v);
     bool is_good = (types_of_parts(c, parts) & type_of_value(v)) != 0;
     for (size_t i = 0; i < parts->n && is_good && glm_prog_work(c->prog); i++)
-        is_good = admits_value(parts->part[i].schema, glm_str_text(&text));
+        is_good = admits_value(c, parts->part[i].schema, source, glm_str_text(&text));
     if (text.has_failed)
         glm_schema_refuse(c, GLM_ENOMEM, "no memory", "");
     uint32_t at = GLM_PROG_NO_WAY;
@@ -415,9 +474,9 @@ static bool write_values(struct compiler *c, const struct parts *parts, uint32_t
             continue;
         *ways = GLM_PROG_NO_WAY;
         if (one)
-            *ways = write_value(c, parts, one);
+            *ways = write_value(c, parts, NULL, one);
         for (const glm_json *v = one ? NULL : list->first; v && glm_prog_work(c->prog); v = v->next)
-            *ways = glm_prog_split(c->prog, *ways, write_value(c, parts, v));
+            *ways = glm_prog_split(c->prog, *ways, write_value(c, parts, list, v));
         return true;
     }
     return false;
@@ -480,11 +539,14 @@ void glm_schema_write_rules(struct compiler *c)
 void glm_schema_forget_rules(struct compiler *c)
 {
     c->n_rules = c->n_done = 0;
+    if (c->table)
+        memset(c->table, 0, c->table_size * sizeof *c->table);
 }
 
 void glm_schema_end(struct compiler *c)
 {
     free(c->rules);
+    free(c->table);
     glm_arena_deinit(&c->arena);
 }
 

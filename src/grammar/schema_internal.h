@@ -37,7 +37,9 @@ struct compiler {
     bool is_strict;
     glm_arena arena;
     struct waiting **rules; /* [n_rules] written up to n_done */
-    size_t n_rules, n_done, capacity;
+    size_t n_rules, n_done;
+    uint32_t *table; /* [table_size] open addressing over rules, index + 1; twice their room */
+    size_t table_size;
     glm_str *ignored;
     glm_status status;
     glm_error *err;
@@ -49,6 +51,7 @@ void glm_schema_refuse(struct compiler *c, glm_status status, const char *what, 
 void glm_schema_ignore(struct compiler *c, const char *keyword);
 /** Zeroed memory until the schema is compiled; NULL: failed. */
 void *glm_schema_alloc(struct compiler *c, size_t n, size_t size);
+/** One more schema of the conjunction, unless it is there or admits everything. */
 void glm_schema_add_part(struct compiler *c, struct parts *parts, const glm_json *schema);
 /** The rule of a conjunction, made and put on the list when it is new; none is any value. */
 uint32_t glm_schema_rule(struct compiler *c, const struct parts *parts);

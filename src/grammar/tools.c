@@ -80,8 +80,8 @@ static uint32_t write_strict(struct compiler *c, const glm_json *schema)
     return loop;
 }
 
-/* Whether the schema of a strict function compiles by itself; if not, it is treated as not strict. */
-static glm_status try_strict(struct tool *tool, glm_error *err)
+/* Whether the schema of a strict function compiles by itself; if not, it is treated as not strict. Counts as work of `p`. */
+static glm_status try_strict(glm_prog *p, struct tool *tool, glm_error *err)
 {
     glm_prog scratch;
     glm_str ignored = {0};
@@ -93,6 +93,7 @@ static glm_status try_strict(struct tool *tool, glm_error *err)
     glm_prog_set_rule(&scratch, 0, write_strict(&c, tool->parameters));
     glm_schema_write_rules(&c);
     glm_status st = c.status == GLM_OK ? glm_prog_finish(&scratch, err) : c.status;
+    glm_prog_work_of(p, scratch.work);
     glm_schema_end(&c);
     glm_str_deinit(&ignored);
     glm_prog_deinit(&scratch);
@@ -170,7 +171,7 @@ static glm_status write_calls(glm_grammar *g, struct compiler *c, const glm_json
             continue;
         n++;
         if (tool.is_strict) {
-            st = try_strict(&tool, err);
+            st = try_strict(p, &tool, err);
             if (st != GLM_OK)
                 return st;
             if (!tool.is_strict)
