@@ -390,7 +390,6 @@ static void step_text(glm_automaton *a, const glm_prog_inst *inst, uint8_t byte,
 static void step_name(glm_automaton *a, const glm_prog_inst *inst, uint8_t byte, uint32_t frame)
 {
     const glm_prog_node *node = &a->prog->nodes[inst->x];
-    const glm_prog_edge *edges = &a->prog->edges[node->first_edge];
     if (byte >= 0x80) {
         step_into(a, node->first, node->n, byte, frame);
     } else if (byte == '"') {
@@ -398,8 +397,9 @@ static void step_name(glm_automaton *a, const glm_prog_inst *inst, uint8_t byte,
     } else if (byte >= 0x20 && byte != '\\') {
         uint32_t to = node->rest;
         for (uint32_t i = 0; i < node->n_edges; i++) {
-            if (edges[i].byte == byte)
-                to = edges[i].to;
+            const glm_prog_edge *edge = &a->prog->edges[node->first_edge + i];
+            if (edge->byte == byte)
+                to = edge->to;
         }
         add_work(a, to, frame);
     }

@@ -332,7 +332,8 @@ uint32_t glm_prog_name(glm_prog *p, uint32_t n_edges, uint32_t *node)
         return GLM_PROG_NO_WAY;
     *node = (uint32_t)p->n_nodes++;
     p->nodes[*node] = (glm_prog_node){.first_edge = (uint32_t)p->n_edges, .n_edges = n_edges};
-    memset(p->edges + p->n_edges, 0, n_edges * sizeof *p->edges);
+    for (uint32_t i = 0; i < n_edges; i++)
+        p->edges[p->n_edges + i] = (glm_prog_edge){0};
     p->n_edges += n_edges;
     return push(p, (glm_prog_inst){GLM_PROG_NAME, 0, 0, *node, 0});
 }
