@@ -12,7 +12,7 @@
 #include "grammar/grammar.h"
 #include "must.h"
 
-#define STEPS 24
+#define STEPS 10
 
 static uint64_t next_random(uint64_t *state)
 {

@@ -21,8 +21,8 @@
 
 #define GLM_AUTOMATON_THREADS_MAX 32768 /* of one state, those passed on the way included */
 #define GLM_FRAME_MARK 0x80000000u /* in glm_frame.ret: no place, a mark of the rule that runs */
-/* Threads looked at for one mask or token; above it GLM_ELIMIT. Some hundred milliseconds. */
-#define GLM_AUTOMATON_WORK_MAX ((size_t)1 << 24)
+/* Threads looked at for one mask or token; above it GLM_ELIMIT. Some tens of milliseconds. */
+#define GLM_AUTOMATON_WORK_MAX ((size_t)1 << 22)
 #define GLM_AUTOMATON_BYTES_SOFT ((size_t)16 << 20) /* above it glm_automaton_is_full */
 #define GLM_AUTOMATON_BYTES_HARD ((size_t)96 << 20) /* above it steps fail with GLM_ELIMIT */
 

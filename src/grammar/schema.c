@@ -569,8 +569,11 @@ glm_status glm_grammar_compile_schema(glm_grammar **out, const char *schema, siz
         glm_schema_begin(&c, root);
         struct parts parts = {.n = 0};
         glm_schema_add_part(&c, &parts, root);
-        write_start(c.prog, &c.json, glm_schema_rule(&c, &parts));
+        uint32_t rule = glm_schema_rule(&c, &parts);
+        write_start(c.prog, &c.json, rule);
         glm_schema_write_rules(&c);
+        if (c.prog->status == GLM_OK && c.prog->rules[rule].start == GLM_PROG_NO_WAY)
+            glm_schema_refuse(&c, GLM_EARG, "it admits no value", "");
     }
     glm_schema_end(&c);
     return glm_grammar_finish(out, g, c.status, err);
