@@ -154,9 +154,9 @@ static void drop(connection *c)
     if (c->state == STATE_DEAD)
         return;
     enter(c);
-    bool was_running = c->state == STATE_RUNNING && c->x;
+    bool has_owner = c->x && c->state != STATE_HEAD; /* on_head was told of it */
     c->state = STATE_DEAD;
-    if (was_running)
+    if (has_owner)
         c->server->p.on_gone(c->server->p.ctx, c->x);
     leave(c);
 }
@@ -369,6 +369,9 @@ static void refuse(connection *c, int status, const char *code, const char *text
         return;
     glm_str body = {0};
     c->closes = true;
+    if (c->state != STATE_HEAD) /* its owner was told of it, and is not asked for the answer */
+        c->server->p.on_gone(c->server->p.ctx, x);
+    x->user = NULL;
     c->server->p.on_error(c->server->p.ctx, status, code, text, &body);
     glm_http_add_header(x, "Content-Type", "application/json");
     if (c->state == STATE_RUNNING)
@@ -411,14 +414,28 @@ static void begin_body(connection *c)
         send_bytes(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }
 
+/* Bytes that cannot become a head, so that nobody waits for its end: another protocol's, or lines that end without CR. */
+static bool is_no_head(struct evbuffer *in)
+{
+    unsigned char first;
+    if (evbuffer_copyout(in, &first, 1) == 1 && first != '\r' && (first <= ' ' || first >= 0x7f))
+        return true;
+    return evbuffer_search(in, "\n\n", 2, NULL).pos >= 0 &&
+           evbuffer_search(in, "\r\n\r\n", 4, NULL).pos < 0;
+}
+
 /* True when a head was read or refused. */
 static bool read_head(connection *c)
 {
     const glm_http_params *p = &c->server->p;
     struct evbuffer *in = bufferevent_get_input(c->bev);
     char first[2];
-    if (evbuffer_copyout(in, first, 2) == 2 && first[0] == '\r' && first[1] == '\n')
+    while (evbuffer_copyout(in, first, 2) == 2 && first[0] == '\r' && first[1] == '\n')
         evbuffer_drain(in, 2); /* some clients end a body with a line end of their own */
+    if (is_no_head(in)) {
+        refuse(c, 400, "bad_http", "these bytes begin no HTTP/1.1 request");
+        return true;
+    }
     struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
     size_t available = evbuffer_get_length(in);
     if (end.pos < 0 ? available > p->head_bytes : (size_t)end.pos + 4 > p->head_bytes) {

@@ -49,7 +49,8 @@ typedef struct glm_http_params {
     const char *tls_cert, *tls_key; /* PEM files; both or neither */
     glm_http_fn *on_head;
     glm_http_fn *on_request;
-    glm_http_fn *on_gone;    /* the exchange is freed when this returns */
+    /* The peer went away, or the body was refused here: forget the exchange. */
+    glm_http_fn *on_gone;
     glm_http_fn *on_drained; /* a slow stream's output is written */
     glm_http_error_fn *on_error;
     void *ctx;

@@ -379,6 +379,12 @@ class Http(Base):
                 data = data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
             self.assertEqual(self.status(data), expected, data[:80])
 
+    def test_what_is_no_http_is_refused_at_once(self):
+        for data in (b"GET / HTTP/1.1\nHost: localhost\n\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"):
+            begun = time.monotonic()
+            self.assertEqual(self.status(data), 400, data)
+            self.assertLess(time.monotonic() - begun, 8)
+
     def test_chunked_body_and_keep_alive(self):
         body = b"{\"content\": \"abc\"}"
         one = (b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
