@@ -159,8 +159,12 @@ static void count_kept(void *ctx, const glm_tap *tap)
         if (tap->position + t < k)
             continue; /* everything is selected */
         o->of += k;
-        for (size_t i = 0, j = 0; i < k && j < k; i += got[i] <= want[j], j += want[j] < got[i])
-            o->kept += got[i] == want[j];
+        for (size_t i = 0, j = 0; i < k && j < k;) {
+            int32_t a = got[i], b = want[j];
+            o->kept += a == b;
+            i += a <= b;
+            j += b <= a;
+        }
     }
 }
 
