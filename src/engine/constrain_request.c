@@ -142,6 +142,8 @@ static glm_status read_content(struct reader *r, glm_error *err)
     if (st == GLM_OK)
         st = read_format(r, "output_config.format",
                          member(member(r->root, "output_config"), "format"), err);
+    if (st == GLM_OK)
+        st = read_format(r, "output_format", member(r->root, "output_format"), err);
     return st;
 }
 

@@ -13,8 +13,6 @@ typedef struct glm_chat_input {
     glm_text json;     /* {"messages": [...], "tools": [...], switches}, Chat Completions' shape */
     const char *names; /* what its tools are called in errors */
     bool thinks_not;   /* thinking is off unless the request says otherwise */
-    const glm_json
-        *format; /* of the answer: {"type": "json_schema", ...}; NULL: root's response_format */
 } glm_chat_input;
 
 /** Render and start, or answer an error; *g is used up. Fills p's prompt, constraint and budget. */

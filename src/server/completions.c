@@ -463,11 +463,19 @@ void glm_handle_completions(glm_call *call)
     if (is_fine && k->batch.n_prompts > 1)
         is_fine = glm_field_refuse(&err, "prompt", "prompt: several at once are not supported yet");
     is_fine = is_fine && encode(k, g->server, k->batch.prompts[0], false, &err);
-    if (!is_fine) {
+    glm_error failure;
+    glm_status st =
+        is_fine ? glm_read_constraint(&p.request.constraint, g, NULL, false, &failure) : GLM_EARG;
+    if (st != GLM_OK) {
         if (k)
             free(k->ids);
         free(k);
-        glm_generation_refuse(g, &err);
+        if (!is_fine) {
+            glm_generation_refuse(g, &err);
+            return;
+        }
+        glm_generation_discard(g);
+        glm_answer_status(call, st, &failure);
         return;
     }
     g->state = k;
@@ -478,4 +486,5 @@ void glm_handle_completions(glm_call *call)
     if (p.request.want_prompt_logprobs)
         add_entry(&k->prompt, k->ids[0], (double)NAN, NULL, 0);
     glm_generation_start(g, &p);
+    glm_constraint_release(p.request.constraint);
 }

@@ -7,6 +7,7 @@
 #define GLM_SERVER_GENERATION_H
 
 #include "core/stop_text.h"
+#include "glm/constraint.h"
 #include "server/server_internal.h"
 
 /** How an answer ended, before an API's word for it. */
@@ -130,6 +131,18 @@ bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_par
                        glm_request_params *request, glm_field_error *err);
 /** The budget of A5's names; false with *err. */
 bool glm_read_think_budget(const glm_json *root, uint32_t *budget, glm_field_error *err);
+/** parallel_tool_calls and disable_parallel_tool_use, into g->single_call; false with *err. */
+bool glm_read_single_call(glm_generation *g, glm_field_error *err);
+/**
+ * What the request holds its answer to, as glm_constraint_create_for_request reads it; *out NULL when it asks for nothing.
+ * What could not be followed is told in the header x-glm-warning.
+ *
+ * @param tools         those of the prompt, in the shape of Chat Completions; NULL: none
+ * @param in_reasoning  the prompt ends inside reasoning
+ */
+GLM_MUST_CHECK glm_status glm_read_constraint(glm_constraint **out, glm_generation *g,
+                                              const glm_json *tools, bool in_reasoning,
+                                              glm_error *err);
 /** Check "model": echo it, or refuse it under --strict-model (answered; false). */
 bool glm_read_model(glm_generation *g);
 /** Answer a refused field and free the generation. */

@@ -641,13 +641,10 @@ void glm_handle_messages(glm_call *call)
         glm_generation_refuse(g, &err);
         return;
     }
-    const glm_json *config = glm_field(root, "output_config");
-    const glm_json *format = glm_field(config, "format");
     glm_chat_input input = {.root = root,
                             .json = glm_str_text(&json),
                             .names = "tools",
-                            .thinks_not = !glm_field(root, "thinking") && is_claude_cli(call),
-                            .format = format ? format : glm_field(root, "output_format")};
+                            .thinks_not = !glm_field(root, "thinking") && is_claude_cli(call)};
     glm_chat_start_generation(g, &input, &p);
     glm_str_deinit(&json);
 }

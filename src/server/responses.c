@@ -764,11 +764,7 @@ void glm_handle_responses(glm_call *call)
         glm_generation_refuse(g, &err);
         return;
     }
-    const glm_json *text = glm_field(root, "text");
-    glm_chat_input input = {.root = root,
-                            .json = glm_str_text(&json),
-                            .names = "tools",
-                            .format = glm_field(text, "format")};
+    glm_chat_input input = {.root = root, .json = glm_str_text(&json), .names = "tools"};
     glm_chat_start_generation(g, &input, &p);
     glm_str_deinit(&json);
 }

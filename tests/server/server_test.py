@@ -3,115 +3,17 @@
 """Talk to `glm serve` as clients do, and as clients must not: Python's standard library only.
 
 usage: server_test.py GLM MODEL [TEST...]
-
-The model has random weights: where an answer must say something, a script gives the ids (--script), and the real engine,
-tokenizer, parser and server carry them.
 """
-import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import unittest
 
-GLM, MODEL = sys.argv[1], sys.argv[2]
-RULES = [
-    {"all": ["say hello"], "answer": "They greet me.</think>Hello from glm.<|user|>"},
-    {"all": ["weather in Oslo"], "none": ["It rains"],
-     "answer": "Need the tool.</think>Checking.<tool_call>get_weather<arg_key>city</arg_key><arg_value>Oslo</arg_value>"
-               "<arg_key>days</arg_key><arg_value>3</arg_value></tool_call><|observation|>"},
-    {"all": ["weather in Oslo", "It rains"], "answer": "I know.</think>It rains in Oslo.<|user|>"},
-    {"all": ["two calls"], "answer": "Both.</think><tool_call>get_weather<arg_key>city</arg_key><arg_value>Rome</arg_value>"
-     "</tool_call><tool_call>now</tool_call><|observation|>"},
-    {"all": ["stop here"], "answer": "END is not seen here.</think>one two END three<|user|>"},
-    {"all": ["only thought"], "answer": "The answer came as thought.<|user|>"},
-    {"all": ["no thought"], "answer": "Plain.<|user|>"},
-]
-WEATHER = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}
-TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "weather", "parameters": WEATHER}},
-         {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
-
-
-class Server:
-    def __init__(self, *options):
-        self.folder = tempfile.TemporaryDirectory()
-        script = os.path.join(self.folder.name, "script.json")
-        with open(script, "w", encoding="utf-8") as f:
-            json.dump(RULES, f)
-        self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", "--ctx", "1000", "--script", script, *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("listening on http://"):
-            raise RuntimeError("no start-up line: " + line + self.process.stderr.read())
-        self.port = int(line.rsplit(":", 1)[1])
-
-    def stop(self, signum=signal.SIGTERM):
-        self.process.send_signal(signum)
-        code = self.process.wait(20)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        self.folder.cleanup()
-        return code
-
-    def call(self, method, path, body=None, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
-        c.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
-        r = c.getresponse()
-        text = r.read()
-        c.close()
-        return r.status, r.headers, text
-
-    def post(self, path, body, headers=None):
-        status, _, text = self.call("POST", path, body, headers)
-        return status, json.loads(text)
-
-    def events(self, path, body):
-        """[(event name or None, data)] of a stream; data is JSON, or the text [DONE]."""
-        status, headers, text = self.call("POST", path, {**body, "stream": True})
-        assert status == 200, text
-        assert headers["Content-Type"].startswith("text/event-stream"), headers
-        out = []
-        for block in text.decode().split("\n\n"):
-            name, data = None, None
-            for line in block.split("\n"):
-                if line.startswith("event: "):
-                    name = line[7:]
-                elif line.startswith("data: "):
-                    data = line[6:]
-            if data is not None:
-                out.append((name, data if data == "[DONE]" else json.loads(data)))
-        return out
-
-    def raw(self, data, timeout=10):
-        with socket.create_connection(("127.0.0.1", self.port), timeout) as s:
-            s.sendall(data)
-            out = b""
-            try:
-                while piece := s.recv(65536):
-                    out += piece
-            except (ConnectionResetError, socket.timeout):
-                pass
-            return out
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
-
-
-class Base(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.s = Server()
-
-    @classmethod
-    def tearDownClass(cls):
-        assert cls.s.stop() == 0
+from harness import GLM, MODEL, TOOLS, WEATHER, Base, Server, main, user
 
 
 class Chat(Base):
@@ -469,4 +371,4 @@ class Load(Base):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    main()
