@@ -16,6 +16,11 @@ extern const uint16_t glm_iq1_grid[2048]; /* values: code - 1 */
 extern const uint16_t glm_iq2_xxs_grid[256], glm_iq2_xs_grid[512], glm_iq2_s_grid[1024];
 extern const uint16_t glm_iq3_xxs_grid[256], glm_iq3_s_grid[512];
 
+/* The same books as bytes, the first value lowest: magnitudes; for IQ1 32 times the index. */
+extern const uint64_t glm_iq1_octets[2048];
+extern const uint64_t glm_iq2_xxs_octets[256], glm_iq2_xs_octets[512], glm_iq2_s_octets[1024];
+extern const uint32_t glm_iq3_xxs_quads[256], glm_iq3_s_quads[512];
+
 /** 7 stored sign bits and the eighth that makes their number even. */
 static inline uint32_t glm_iq_signs(uint32_t bits)
 {

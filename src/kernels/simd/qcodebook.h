@@ -62,66 +62,9 @@ QV void complete_signs(uint64_t (*sign)[4])
     }
 }
 
-#define FOUR(g) 0x80808000 + (g), 0x80808000 + (g), 0x80808000 + (g), 0x80808000 + (g)
-/* For each four columns the byte of their group's scale among 16, and zeros above it. */
-static const uint32_t byte_of_16[64] = {
-    FOUR(0), FOUR(1), FOUR(2),  FOUR(3),  FOUR(4),  FOUR(5),  FOUR(6),  FOUR(7),
-    FOUR(8), FOUR(9), FOUR(10), FOUR(11), FOUR(12), FOUR(13), FOUR(14), FOUR(15),
-};
-static const uint32_t byte_of_8[64] = {
-    FOUR(0), FOUR(0), FOUR(1), FOUR(1), FOUR(2), FOUR(2), FOUR(3), FOUR(3),
-    FOUR(4), FOUR(4), FOUR(5), FOUR(5), FOUR(6), FOUR(6), FOUR(7), FOUR(7),
-};
-#undef FOUR
-
-/*
- * One token: nothing would be gained by turning rows into lanes first, so each row's products with the token's columns are
- * added up in a vector, and lanes are summed at the end, of all rows together.
- */
-QV void multiply_rows(sink *s, const uint8_t *codes, uint64_t (*sign)[4], const book *b,
-                      const qi *scale)
-{
-    const qi plus = qi_table(b->plus), minus = qi_table(b->minus);
-    const int n_groups = 256 / s->s.group;
-    const uint32_t *byte = n_groups == 16 ? byte_of_16 : byte_of_8;
-    qi bytes[4], sums[QR];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) { /* four groups' scales in a word */
-        bytes[j] = qi_zero();
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            if (4 * j < n_groups)
-                bytes[j] = qi_or(bytes[j], qi_sll(scale[4 * j + i], (unsigned)(8 * i)));
-    }
-#pragma GCC unroll 16
-    for (int g = 0; g < n_groups; g++)
-        s->total = qi_add(s->total, qi_mul(minus_offset_256(s->s, s->x.b256, g), scale[g]));
-    qi_transpose4(bytes);
-    uint8_t by_row[4][QR / 4][16]; /* row 4 l + j at [j][l] */
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++)
-        qi_store(by_row[j], bytes[j]);
-    for (int r = 0; r < QR; r++) {
-        qi row_scale = qi_table(by_row[r % 4][r / 4]);
-        sums[r] = qi_zero();
-#pragma GCC unroll 8
-        for (int i = 0; i < 64 / QR; i++) {
-            qi code = q_select(codes + 256 * r + 4 * QR * i, sign[r], i, plus, minus);
-            qi sum = qi_dot(qi_zero(), code, qi_load(s->x.b256->q + 4 * QR * i));
-            sum = qi_mul(sum, qi_shuffle8(row_scale, qi_load(byte + QR * i)));
-            sums[r] = qi_add(sums[r], sum);
-        }
-    }
-    s->total = qi_add(s->total, qi_sum_rows(sums));
-}
-
 /* Packed values of all rows to codes, and those to the sink; scale[g] is group g's. */
 QV void put_rows(sink *s, uint8_t *codes, uint64_t (*sign)[4], const book *b, const qi *scale)
 {
-    if (!s->is_panel) {
-        multiply_rows(s, codes, sign, b, scale);
-        return;
-    }
     const qi plus = qi_table(b->plus), minus = qi_table(b->minus);
     for (int r = 0; r < QR; r++)
 #pragma GCC unroll 8
@@ -153,9 +96,36 @@ QV void put_quad(uint8_t *codes, int i, uint32_t entry)
     memcpy(codes + 4 * i, &four, sizeof four);
 }
 
+/* The factor of a block, d_<type>(s, p, stride): d, as quant/ints.h has it. */
 QV void put_scale_d(sink *s, const uint8_t *p, size_t stride, float factor)
 {
-    put_factors(s, 0, qf_mul(qf_halves(p, stride), qf_set1(factor)), qf_zero());
+    put_factors(s, 0, qf_mul(first_half(p, stride), qf_set1(factor)), qf_zero());
+}
+
+#define DEFINE_D(name, factor)                                                                     \
+    QV void put_d_##name(sink *s, const uint8_t *p, size_t stride)                                 \
+    {                                                                                              \
+        put_scale_d(s, p, stride, factor);                                                         \
+    }
+DEFINE_D(iq1_s, 0.125F)
+DEFINE_D(iq2_xxs, 0.125F)
+DEFINE_D(iq2_xs, 0.125F)
+DEFINE_D(iq2_s, 0.125F)
+DEFINE_D(iq3_xxs, 0.25F)
+DEFINE_D(iq3_s, 1)
+#undef DEFINE_D
+
+/* Of the upper nibbles of four words. */
+QV void put_d_iq1_m(sink *s, const uint8_t *p, size_t stride)
+{
+    qi w[4], d = qi_zero();
+    qi_words4(w, p + 40, stride);
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        qi low = qi_and(qi_srl(w[2 + i], 12), qi_set1(15)), high = qi_srl(w[2 + i], 28);
+        d = qi_or(d, qi_or(qi_sll(low, (unsigned)(8 * i)), qi_sll(high, (unsigned)(8 * i + 4))));
+    }
+    put_factors(s, 0, qf_mul(low_half(d), qf_set1(0.125F)), qf_zero());
 }
 
 QV void read_iq2_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -179,18 +149,18 @@ QV void read_iq2_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
         scale[2 * c] = odd_scale(qi_srl(w[1], 28));
         scale[2 * c + 1] = odd_scale(qi_srl(w[3], 28));
     }
-    put_scale_d(s, p, stride, 0.125F);
     complete_signs(sign);
     put_rows(s, codes, sign, &book_iq2, scale);
 }
 
-/* 16 4-bit scales in 8 bytes, the low nibble first. */
+/* 16 4-bit scales in 8 bytes that end a block, the low nibble first. */
 QV void read_16_nibbles(qi *scale, const uint8_t *p, size_t stride)
 {
-    qi w[2] = {qi_bytes4(p, stride), qi_bytes4(p + 4, stride)};
+    qi w[4];
+    qi_words4(w, p - 8, stride);
 #pragma GCC unroll 16
     for (int g = 0; g < 16; g++)
-        scale[g] = odd_scale(nibble_of(w[g / 8], g % 8));
+        scale[g] = odd_scale(nibble_of(w[2 + g / 8], g % 8));
 }
 
 QV void read_iq2_xs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
@@ -211,7 +181,6 @@ QV void read_iq2_xs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
         }
     }
     read_16_nibbles(scale, p + 66, stride);
-    put_scale_d(s, p, stride, 0.125F);
     complete_signs(sign);
     put_rows(s, codes, sign, &book_iq2, scale);
 }
@@ -230,7 +199,6 @@ QV void read_iq2_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
                           glm_iq2_s_grid[b->qs[4 * g + i] | (b->qh[g] >> (2 * i) & 3) << 8]);
     }
     read_16_nibbles(scale, p + 74, stride);
-    put_scale_d(s, p, stride, 0.125F);
     put_rows(s, codes, sign, &book_iq2, scale);
 }
 
@@ -253,7 +221,6 @@ QV void read_iq3_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
         scale[g] = odd_scale(qi_srl(scale[g], 28));
-    put_scale_d(s, p, stride, 0.25F);
     complete_signs(sign);
     put_rows(s, codes, sign, &book_iq3_xxs, scale);
 }
@@ -261,7 +228,8 @@ QV void read_iq3_xxs(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
 QV void read_iq3_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
 {
     uint64_t sign[QR][4];
-    qi scale[8], nibbles = qi_bytes4(p + 106, stride);
+    qi scale[8], tail[4];
+    qi_words4(tail, p + 94, stride);
     for (int r = 0; r < QR; r++) {
         const glm_block_iq3_s *b = (const void *)(p + (size_t)r * stride);
         memcpy(sign[r], b->signs, sizeof sign[r]);
@@ -273,8 +241,7 @@ QV void read_iq3_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
     }
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
-        scale[g] = odd_scale(nibble_of(nibbles, g));
-    put_scale_d(s, p, stride, 1);
+        scale[g] = odd_scale(nibble_of(tail[3], g));
     put_rows(s, codes, sign, &book_iq3_s, scale);
 }
 
@@ -297,14 +264,14 @@ QV void read_iq1_s(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
         scale[g] = odd_scale(qi_and(qi_srl(w[g / 2], (unsigned)(g % 2 * 16 + 12)), qi_set1(7)));
-    put_scale_d(s, p, stride, 0.125F);
     put_rows(s, codes, sign, &book_iq1, scale);
 }
 
 QV void read_iq1_m(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
 {
     uint64_t sign[QR][4];
-    qi scale[16], w[2] = {qi_bytes4(p + 48, stride), qi_bytes4(p + 52, stride)};
+    qi scale[16], w[4];
+    qi_words4(w, p + 40, stride);
     for (int r = 0; r < QR; r++) {
         const glm_block_iq1_m *b = (const void *)(p + (size_t)r * stride);
         for (int g = 0; g < 4; g++) {
@@ -319,16 +286,13 @@ QV void read_iq1_m(sink *s, const uint8_t *p, size_t stride, uint8_t *codes)
             sign[r][g] = each_bit_8_times(shifts);
         }
     }
-    qi d = qi_zero();
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        qi word = qi_srl(w[i / 2], (unsigned)(i % 2 * 16));
-        d = qi_or(d, qi_sll(qi_and(qi_srl(word, 12), qi_set1(15)), (unsigned)(4 * i)));
+        qi word = qi_srl(w[2 + i / 2], (unsigned)(i % 2 * 16));
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
             scale[4 * i + j] = odd_scale(qi_and(qi_srl(word, (unsigned)(3 * j)), qi_set1(7)));
     }
-    put_factors(s, 0, qf_mul(low_half(d), qf_set1(0.125F)), qf_zero());
     put_rows(s, codes, sign, &book_iq1, scale);
 }
 

@@ -9,9 +9,9 @@
  * integers: from the sums of activations by 32, or by group with factors of -offset times the group's scale.
  *
  * The vocabulary (x86/qvec_avx2.h ...): KERNEL, QR, Q_TILE, Q_WIDE_SIGNED; qi and qf, vectors of QR 32-bit integers and floats;
- * qi_zero load store set1 set1_8 bcast add sub add8 mul and or srl sra sll; qi_table (16 bytes in each 128-bit lane),
- * qi_shuffle8; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4, qi_bytes4, qf_halves
- * (16, 4, 2 bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves.
+ * qi_zero load store set1 set1_8 bcast add sub add8 sub8 min8 mul and or srl sra sll; qi_table (16 bytes in each 128-bit lane),
+ * qi_shuffle8, qi_or_where; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4 (16
+ * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves.
  */
 #ifndef GLM_KERNELS_SIMD_QMATMUL_H
 #define GLM_KERNELS_SIMD_QMATMUL_H
@@ -30,6 +30,9 @@ enum {
 
 #include "kernels/simd/qcodebook.h"
 #include "kernels/simd/qunpack.h"
+#ifdef Q_ROWS
+#include Q_ROWS
+#endif
 
 /* sum[t] += 4 * n columns of codes times token t's. */
 QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int column4,
@@ -213,51 +216,77 @@ QV shape shape_of(int n_elems, int group, int offset, bool has_min)
 typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks, uint8_t *codes);
 
 /* The steps of the chain acc[QR] that n_blocks blocks of each row and one token make. */
-typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x,
-                    uint8_t *codes);
+typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x);
 
-/* The last argument of a format's reader: the block of 32, `codes` for code books. */
-#define DEFINE_32_FORMAT(name, off, min_too)                                                       \
+#define UNPACK(name)                                                                               \
     static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
-                              uint8_t *codes)                                                      \
+                              uint8_t *codes)
+#define ONE(name)                                                                                  \
+    static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks, const void *x)
+
+#define DEFINE_32_FORMAT(name, off, min_too)                                                       \
+    UNPACK(name)                                                                                   \
     {                                                                                              \
         sink s = {.s = shape_of(32, 32, off, min_too), .is_panel = true, .p = out};                \
         (void)codes;                                                                               \
         for (int b = 0; b < n_blocks; b++)                                                         \
             read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
     }                                                                                              \
-    static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks,              \
-                           const void *x, uint8_t *codes)                                          \
+    ONE(name)                                                                                      \
     {                                                                                              \
         sink s = {.s = shape_of(32, 32, off, min_too), .x = {x}};                                  \
-        (void)codes;                                                                               \
         s.chain = qf_load(acc);                                                                    \
         for (int b = 0; b < n_blocks; b++)                                                         \
             read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
         qf_store(acc, s.chain);                                                                    \
     }
-#define DEFINE_256_FORMAT(name, grp, off, min_too, last)                                           \
-    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
-                              uint8_t *codes)                                                      \
+#define DEFINE_256_FORMAT(name, grp, off, min_too)                                                 \
+    UNPACK(name)                                                                                   \
     {                                                                                              \
         sink s = {.s = shape_of(256, grp, off, min_too), .is_panel = true, .p = out};              \
         (void)n_blocks;                                                                            \
         (void)codes;                                                                               \
-        read_##name(&s, p, stride, last);                                                          \
+        read_##name(&s, p, stride);                                                                \
         if (s.s.offset)                                                                            \
             put_offset_pairs(out, 256 / grp, s.s.offset);                                          \
     }                                                                                              \
-    static void one_##name(float *acc, const uint8_t *p, size_t stride, int n_blocks,              \
-                           const void *x, uint8_t *codes)                                          \
+    ONE(name)                                                                                      \
     {                                                                                              \
         sink s = {.s = shape_of(256, grp, off, min_too), .x = {x}};                                \
         (void)n_blocks;                                                                            \
-        (void)codes;                                                                               \
         s.chain = qf_load(acc);                                                                    \
-        read_##name(&s, p, stride, last);                                                          \
+        read_##name(&s, p, stride);                                                                \
         add_to_chain(&s, s.x.b256->d);                                                             \
         qf_store(acc, s.chain);                                                                    \
     }
+
+/* Code books: one token has products of its own where the instruction set has them (Q_ROWS). */
+#ifdef Q_ROWS
+#define DEFINE_BOOK_ONE(name, grp, off)                                                            \
+    ONE(name)                                                                                      \
+    {                                                                                              \
+        sink s = {.s = shape_of(256, grp, off, false), .x = {x}};                                  \
+        (void)n_blocks;                                                                            \
+        s.chain = qf_load(acc);                                                                    \
+        put_d_##name(&s, p, stride);                                                               \
+        s.total = rows_##name(p, stride, s.x.b256);                                                \
+        add_to_chain(&s, s.x.b256->d);                                                             \
+        qf_store(acc, s.chain);                                                                    \
+    }
+#else
+#define DEFINE_BOOK_ONE(name, grp, off) enum { one_##name = 0 };
+#endif
+#define DEFINE_BOOK_FORMAT(name, grp, off)                                                         \
+    UNPACK(name)                                                                                   \
+    {                                                                                              \
+        sink s = {.s = shape_of(256, grp, off, false), .is_panel = true, .p = out};                \
+        (void)n_blocks;                                                                            \
+        put_d_##name(&s, p, stride);                                                               \
+        read_##name(&s, p, stride, codes);                                                         \
+        put_offset_pairs(out, 256 / grp, off);                                                     \
+    }                                                                                              \
+    DEFINE_BOOK_ONE(name, grp, off)
+
 DEFINE_32_FORMAT(q4_0, 8, false)
 DEFINE_32_FORMAT(q4_1, 0, true)
 DEFINE_32_FORMAT(q5_0, 16, false)
@@ -265,49 +294,21 @@ DEFINE_32_FORMAT(q5_1, 0, true)
 DEFINE_32_FORMAT(q8_0, 128, false)
 DEFINE_32_FORMAT(iq4_nl, 128, false)
 DEFINE_32_FORMAT(mxfp4, 16, false)
-DEFINE_256_FORMAT(q2_k, 16, 0, true, 0)
-DEFINE_256_FORMAT(q3_k, 16, 4, false, 0)
-DEFINE_256_FORMAT(q4_k, 32, 0, true, 0)
-DEFINE_256_FORMAT(q5_k, 32, 0, true, 0)
-DEFINE_256_FORMAT(q6_k, 16, 32, false, 0)
-DEFINE_256_FORMAT(iq4_xs, 32, 128, false, 0)
-DEFINE_256_FORMAT(tq2_0, 32, 1, false, 0)
-DEFINE_256_FORMAT(iq1_s, 32, 16, false, codes)
-DEFINE_256_FORMAT(iq1_m, 16, 16, false, codes)
-DEFINE_256_FORMAT(iq2_xxs, 32, 64, false, codes)
-DEFINE_256_FORMAT(iq2_xs, 16, 64, false, codes)
-DEFINE_256_FORMAT(iq2_s, 16, 64, false, codes)
-DEFINE_256_FORMAT(iq3_xxs, 32, 64, false, codes)
-DEFINE_256_FORMAT(iq3_s, 32, 16, false, codes)
-
-/* Formats without a reader go through their integers in scalar code. */
-static void place_row(panel *out, const glm_int_block *b, int r, int group, int offset)
-{
-    for (int k = 0; k < 256; k++)
-        out->q[k / 4][r][k % 4] = (uint8_t)(b->q[k] + offset);
-    out->d[0][r] = b->d;
-    for (int g = 0; g < 256 / group; g++) {
-        int scale = b->scale[g * group / 16];
-        out->scale[g][r] = scale;
-        out->pair[g / 2][r][g % 2] = (int16_t)(-offset * scale);
-    }
-}
-
-#define DEFINE_SLOW_FORMAT(name, group, offset)                                                    \
-    static void unpack_##name(panel *out, const uint8_t *p, size_t stride, int n_blocks,           \
-                              uint8_t *codes)                                                      \
-    {                                                                                              \
-        glm_int_block b;                                                                           \
-        (void)n_blocks;                                                                            \
-        (void)codes;                                                                               \
-        for (int r = 0; r < QR; r++) {                                                             \
-            const void *block = p + (size_t)r * stride;                                            \
-            glm_block_##name##_ints(&b, block);                                                    \
-            place_row(out, &b, r, group, offset);                                                  \
-        }                                                                                          \
-    }                                                                                              \
-    enum { one_##name = 0 };
-DEFINE_SLOW_FORMAT(tq1_0, 32, 1)
+DEFINE_256_FORMAT(q2_k, 16, 0, true)
+DEFINE_256_FORMAT(q3_k, 16, 4, false)
+DEFINE_256_FORMAT(q4_k, 32, 0, true)
+DEFINE_256_FORMAT(q5_k, 32, 0, true)
+DEFINE_256_FORMAT(q6_k, 16, 32, false)
+DEFINE_256_FORMAT(iq4_xs, 32, 128, false)
+DEFINE_256_FORMAT(tq1_0, 32, 1, false)
+DEFINE_256_FORMAT(tq2_0, 32, 1, false)
+DEFINE_BOOK_FORMAT(iq1_s, 32, 16)
+DEFINE_BOOK_FORMAT(iq1_m, 16, 16)
+DEFINE_BOOK_FORMAT(iq2_xxs, 32, 64)
+DEFINE_BOOK_FORMAT(iq2_xs, 16, 64)
+DEFINE_BOOK_FORMAT(iq2_s, 16, 64)
+DEFINE_BOOK_FORMAT(iq3_xxs, 32, 64)
+DEFINE_BOOK_FORMAT(iq3_s, 32, 16)
 
 typedef struct format {
     uint32_t n_elems, n_bytes; /* a block */
@@ -367,7 +368,7 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
                     __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
         }
         if (n_tok == 1 && f->one) {
-            f->one(s->acc, p, stride, (int)n_blocks, token[0], s->codes);
+            f->one(s->acc, p, stride, (int)n_blocks, token[0]);
             token[0] = (const char *)token[0] + GLM_ACT_BYTES;
             continue;
         }

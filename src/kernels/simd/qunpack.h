@@ -57,6 +57,21 @@ QV qf high_half(qi a)
     return qf_from_halves(qi_srl(a, 16));
 }
 
+/* The f16 of each row that begins, ends 16 bytes of its block. */
+QV qf first_half(const uint8_t *p, size_t stride)
+{
+    qi w[4];
+    qi_words4(w, p, stride);
+    return low_half(w[0]);
+}
+
+QV qf last_half(const uint8_t *p, size_t stride)
+{
+    qi w[4];
+    qi_words4(w, p, stride);
+    return high_half(w[3]);
+}
+
 QV qf negative(qf a)
 {
     return qf_mul(a, qf_set1(-1));
@@ -77,7 +92,7 @@ QV qi iq4_table(void)
 
 QV void read_q8_0(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_factors(s, b, first_half(p, stride), qf_zero());
 #pragma GCC unroll 2
     for (int c = 0; c < 2; c++) {
         qi w[4];
@@ -105,62 +120,72 @@ QV void put_nibbles(sink *s, const uint8_t *p, size_t stride, int b, bool has_ta
 
 QV void read_q4_0(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_factors(s, b, first_half(p, stride), qf_zero());
     put_nibbles(s, p + 2, stride, b, false, qi_zero());
 }
 
 QV void read_q4_1(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    qi dm = qi_bytes4(p, stride);
-    put_factors(s, b, low_half(dm), high_half(dm));
+    qi head[4];
+    qi_words4(head, p, stride);
+    put_factors(s, b, low_half(head[0]), high_half(head[0]));
     put_nibbles(s, p + 4, stride, b, false, qi_zero());
 }
 
 QV void read_iq4_nl(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    put_factors(s, b, qf_halves(p, stride), qf_zero());
+    put_factors(s, b, first_half(p, stride), qf_zero());
     put_nibbles(s, p + 2, stride, b, true, iq4_table());
 }
 
 QV void read_mxfp4(sink *s, const uint8_t *p, size_t stride, int b)
 {
     /* 2^(e - 128), as glm_e8m0_half_to_f32: below e = 2 the second is the larger. */
-    qi e = qi_and(qi_bytes4(p, stride), qi_set1(0xff));
+    qi head[4];
+    qi_words4(head, p, stride);
+    qi e = qi_and(head[0], qi_set1(0xff));
     qi normal = qi_sll(qi_sub(e, qi_set1(1)), 23), small = qi_sll(qi_add(e, qi_set1(1)), 21);
     put_factors(s, b, qf_from_bits(qi_max(normal, small)), qf_zero());
     put_nibbles(s, p + 1, stride, b, true, qi_add8(qi_table(glm_e2m1_doubled), qi_set1_8(16)));
 }
 
-/* The fifth bits of columns 4 i .. 4 i + 3 from a word of 32, at bit 4 of each byte. */
-QV qi fifth_bits(qi word, int i)
-{
-    qi four = qi_and(qi_srl(word, (unsigned)(4 * i)), qi_set1(15));
-    return qi_and(qi_mul(four, qi_set1(0x02040810)), qi_set1_8(16)); /* bit j to 8 j + 4 */
-}
-
+/* Nibbles with fifth bits: bit k of `high` is column k's. */
 QV void put_five_bits(sink *s, const uint8_t *p, size_t stride, int b, qi high)
 {
+    static const uint8_t byte_of[4][16] = {
+        {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12},
+        {1, 1, 1, 1, 5, 5, 5, 5, 9, 9, 9, 9, 13, 13, 13, 13},
+        {2, 2, 2, 2, 6, 6, 6, 6, 10, 10, 10, 10, 14, 14, 14, 14},
+        {3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15},
+    };
+    const qi fifth = qi_set1_8(16);
     qi w[4];
     qi_words4(w, p, stride);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        put_code(s, 0, 8 * b + i, qi_or(bits(w[i], 0, 0, 15), fifth_bits(high, i)));
-        put_code(s, 0, 8 * b + 4 + i, qi_or(bits(w[i], 4, 0, 15), fifth_bits(high, 4 + i)));
+        const qi bit = qi_set1(i % 2 ? (int32_t)0x80402010 : 0x08040201);
+        qi first = qi_shuffle8(high, qi_table(byte_of[i / 2]));
+        qi second = qi_shuffle8(high, qi_table(byte_of[2 + i / 2]));
+        put_code(s, 0, 8 * b + i, qi_or_where(bits(w[i], 0, 0, 15), first, bit, fifth));
+        put_code(s, 0, 8 * b + 4 + i, qi_or_where(bits(w[i], 4, 0, 15), second, bit, fifth));
     }
     end_block(s, b);
 }
 
 QV void read_q5_0(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    put_factors(s, b, qf_halves(p, stride), qf_zero());
-    put_five_bits(s, p + 6, stride, b, qi_bytes4(p + 2, stride));
+    qi head[4];
+    qi_words4(head, p, stride);
+    put_factors(s, b, low_half(head[0]), qf_zero());
+    put_five_bits(s, p + 6, stride, b, qi_or(qi_srl(head[0], 16), qi_sll(head[1], 16)));
 }
 
 QV void read_q5_1(sink *s, const uint8_t *p, size_t stride, int b)
 {
-    qi dm = qi_bytes4(p, stride);
-    put_factors(s, b, low_half(dm), high_half(dm));
-    put_five_bits(s, p + 8, stride, b, qi_bytes4(p + 4, stride));
+    qi head[4];
+    qi_words4(head, p, stride);
+    put_factors(s, b, low_half(head[0]), high_half(head[0]));
+    put_five_bits(s, p + 8, stride, b, head[1]);
 }
 
 /* ---- Blocks of 256 ---- */
@@ -179,10 +204,9 @@ QV void read_k_header(sink *s, const uint8_t *p, size_t stride, qi scales[2])
         put_min_pair(s, i, byte_pair(mins[i / 2], i % 2));
 }
 
-QV void read_q4_k(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_q4_k(sink *s, const uint8_t *p, size_t stride)
 {
     qi scales[2];
-    (void)b;
     read_k_header(s, p, stride, scales);
 #pragma GCC unroll 4
     for (int g = 0; g < 8; g += 2) { /* 32 bytes */
@@ -201,10 +225,9 @@ QV void read_q4_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_q5_k(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_q5_k(sink *s, const uint8_t *p, size_t stride)
 {
     qi scales[2], h[8];
-    (void)b;
     read_k_header(s, p, stride, scales);
     qi_words4(h, p + 16, stride);
     qi_words4(h + 4, p + 32, stride);
@@ -228,11 +251,11 @@ QV void read_q5_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_q2_k(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_q2_k(sink *s, const uint8_t *p, size_t stride)
 {
-    qi scales[4], dm = qi_bytes4(p + 80, stride);
-    (void)b;
-    put_factors(s, 0, low_half(dm), negative(high_half(dm)));
+    qi scales[4], tail[4];
+    qi_words4(tail, p + 68, stride);
+    put_factors(s, 0, low_half(tail[3]), negative(high_half(tail[3])));
     qi_words4(scales, p, stride);
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
@@ -253,10 +276,9 @@ QV void read_q2_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_tq2_0(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_tq2_0(sink *s, const uint8_t *p, size_t stride)
 {
-    (void)b;
-    put_factors(s, 0, qf_halves(p + 64, stride), qf_zero());
+    put_factors(s, 0, last_half(p + 50, stride), qf_zero());
 #pragma GCC unroll 2
     for (int half = 0; half < 2; half++) {
         qi w[8];
@@ -273,11 +295,50 @@ QV void read_tq2_0(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_q3_k(sink *s, const uint8_t *p, size_t stride, int b)
+/* The first digit of bytes as quant/tq1_0.h reads them, 3 * v / 256; and v for the next one. */
+QV qi digit_of(qi *v)
+{
+    const qi one = qi_set1_8(1);
+    qi at_least_1 = qi_min8(qi_sub8(*v, qi_set1_8(85)), one);
+    qi at_least_2 = qi_min8(qi_sub8(*v, qi_set1_8(170)), one);
+    *v = qi_add8(qi_add8(*v, *v), *v);
+    return qi_add8(at_least_1, at_least_2);
+}
+
+QV void read_tq1_0(sink *s, const uint8_t *p, size_t stride)
+{
+    qi w[8], tail[4];
+    qi_words4(tail, p + 38, stride);
+    put_factors(s, 0, high_half(tail[3]), qf_zero());
+    qi_words4(w, p, stride);
+    qi_words4(w + 4, p + 16, stride);
+#pragma GCC unroll 5
+    for (int n = 0; n < 5; n++) {
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+            put_code(s, 0, 8 * n + i, digit_of(&w[i]));
+        end_group(s, 0, n, qi_set1(1));
+    }
+    qi_words4(w, p + 32, stride);
+#pragma GCC unroll 5
+    for (int n = 0; n < 5; n++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            put_code(s, 0, 40 + 4 * n + i, digit_of(&w[i]));
+        if (n % 2)
+            end_group(s, 0, 5 + n / 2, qi_set1(1));
+    }
+    qi last = qi_or(qi_srl(tail[2], 16), qi_sll(tail[3], 16));
+#pragma GCC unroll 4
+    for (int n = 0; n < 4; n++)
+        put_code(s, 0, 60 + n, digit_of(&last));
+    end_group(s, 0, 7, qi_set1(1));
+}
+
+QV void read_q3_k(sink *s, const uint8_t *p, size_t stride)
 {
     qi h[8], t[4];
-    (void)b;
-    put_factors(s, 0, qf_halves(p + 108, stride), qf_zero());
+    put_factors(s, 0, last_half(p + 94, stride), qf_zero());
     qi_words4(h, p, stride);
     qi_words4(h + 4, p + 16, stride);
     qi_words4(t, p + 92, stride); /* words 1..3: the scales */
@@ -305,11 +366,10 @@ QV void read_q3_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_q6_k(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_q6_k(sink *s, const uint8_t *p, size_t stride)
 {
     qi scales[4];
-    (void)b;
-    put_factors(s, 0, qf_halves(p + 208, stride), qf_zero());
+    put_factors(s, 0, last_half(p + 194, stride), qf_zero());
     qi_words4(scales, p + 192, stride);
 #pragma GCC unroll 4
     for (int c = 0; c < 4; c++) { /* 16 columns of each quarter of half c / 2 */
@@ -331,12 +391,12 @@ QV void read_q6_k(sink *s, const uint8_t *p, size_t stride, int b)
     }
 }
 
-QV void read_iq4_xs(sink *s, const uint8_t *p, size_t stride, int b)
+QV void read_iq4_xs(sink *s, const uint8_t *p, size_t stride)
 {
     const qi table = iq4_table();
-    qi head = qi_bytes4(p, stride), low = qi_bytes4(p + 4, stride);
-    (void)b;
-    put_factors(s, 0, low_half(head), qf_zero());
+    qi head[4];
+    qi_words4(head, p, stride);
+    put_factors(s, 0, low_half(head[0]), qf_zero());
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++) {
         qi w[4];
@@ -346,8 +406,8 @@ QV void read_iq4_xs(sink *s, const uint8_t *p, size_t stride, int b)
             put_code(s, 0, 8 * g + i, qi_shuffle8(table, bits(w[i], 0, 0, 15)));
             put_code(s, 0, 8 * g + 4 + i, qi_shuffle8(table, bits(w[i], 4, 0, 15)));
         }
-        qi scale = qi_or(qi_and(qi_srl(low, (unsigned)(4 * g)), qi_set1(15)),
-                         qi_sll(qi_and(qi_srl(head, (unsigned)(16 + 2 * g)), qi_set1(3)), 4));
+        qi scale = qi_or(qi_and(qi_srl(head[1], (unsigned)(4 * g)), qi_set1(15)),
+                         qi_sll(qi_and(qi_srl(head[0], (unsigned)(16 + 2 * g)), qi_set1(3)), 4));
         end_group(s, 0, g, qi_sub(scale, qi_set1(32)));
     }
 }

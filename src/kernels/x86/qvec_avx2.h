@@ -14,6 +14,8 @@
 #define Q_TILE_IS_8 0
 #define QV static inline __attribute__((always_inline))
 
+#define Q_ROWS "kernels/x86/qrow.h"
+
 enum {
     QR = 8,            /* rows of a panel, lanes of a vector */
     Q_TILE = 4,        /* tokens of a register tile */
@@ -68,6 +70,24 @@ QV qi qi_sub(qi a, qi b)
 QV qi qi_add8(qi a, qi b)
 {
     return _mm256_add_epi8(a, b);
+}
+
+/* Bytes without sign: the difference, 0 where it would be less; the smaller. */
+QV qi qi_sub8(qi a, qi b)
+{
+    return _mm256_subs_epu8(a, b);
+}
+
+QV qi qi_min8(qi a, qi b)
+{
+    return _mm256_min_epu8(a, b);
+}
+
+/* a with the bits of `value` in bytes where a bit of test & bit, which is one a byte, is set. */
+QV qi qi_or_where(qi a, qi test, qi bit, qi value)
+{
+    __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(test, bit), bit);
+    return _mm256_or_si256(a, _mm256_and_si256(is_set, value));
 }
 
 QV qi qi_mul(qi a, qi b)
@@ -233,24 +253,6 @@ QV qi qi_sum_rows(const qi *row)
     return qi_add(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
-{
-    int32_t v[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        __builtin_memcpy(&v[i], p + (size_t)i * stride, 4);
-    return _mm256_setr_epi32(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
-}
-
-QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
-{
-    int16_t v[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        __builtin_memcpy(&v[i], p + (size_t)i * stride, 2);
-    return _mm256_cvtph_ps(_mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]));
-}
-
 /* ---- Code books: bits of an entry to bytes, and bytes to values. (The instruction for the first, pdep, is slow on some.) ---- */
 
 QV uint64_t q_spread1(uint32_t eight)
@@ -290,6 +292,80 @@ QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi mi
     qi code = qi_load(codes);
     return _mm256_blendv_epi8(_mm256_shuffle_epi8(plus, code), _mm256_shuffle_epi8(minus, code),
                               is_set);
+}
+
+/* ---- Code books, row by row (x86/qrow.h) ---- */
+
+QV qi qi_andnot(qi a, qi b) /* b without the bits of a */
+{
+    return _mm256_andnot_si256(a, b);
+}
+
+QV qi q_lanes(__m128i a) /* the same 16 bytes in each lane */
+{
+    return _mm256_broadcastsi128_si256(a);
+}
+
+QV qi q_first(__m128i a) /* in the first lane, zeros in the others */
+{
+    return _mm256_zextsi128_si256(a);
+}
+
+QV __m128i q_two_octets(const uint64_t *a, const uint64_t *b)
+{
+    __m128i low = _mm_loadl_epi64((const void *)a);
+    return _mm_castps_si128(_mm_loadh_pi(_mm_castsi128_ps(low), (const void *)b));
+}
+
+QV __m128i q_four_quads(const uint32_t *const *at)
+{
+    __m128i four = _mm_cvtsi32_si128((int)*at[0]);
+    four = _mm_insert_epi32(four, (int)*at[1], 1);
+    four = _mm_insert_epi32(four, (int)*at[2], 2);
+    return _mm_insert_epi32(four, (int)*at[3], 3);
+}
+
+/* 4 entries of 8 bytes; 8 of 4. */
+QV qi q_octets(const uint64_t *const *at)
+{
+    __m128i high = q_two_octets(at[2], at[3]);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(q_two_octets(at[0], at[1])), high, 1);
+}
+
+QV qi q_quads(const uint32_t *const *at)
+{
+    __m128i high = q_four_quads(at + 4);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(q_four_quads(at)), high, 1);
+}
+
+/* x, the bytes whose bit is set in the 4 of sign negated. */
+QV qi q_negate(qi x, const uint8_t *sign)
+{
+    const __m256i byte =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    __m256i is_set = _mm256_and_si256(_mm256_shuffle_epi8(qi_bcast(sign), byte), bit);
+    is_set = _mm256_cmpeq_epi8(is_set, bit);
+    return _mm256_sub_epi8(_mm256_xor_si256(x, is_set), is_set);
+}
+
+/* acc += pairs of products w x, which fit 16 bits, times a scale each. */
+QV qi q_madd_scaled(qi acc, qi w, qi x, qi scale)
+{
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), scale));
+}
+
+/* 16 indices: 8 bits in low, the ninth in 2 bytes of high. */
+QV void q_index9(uint16_t *out, const uint8_t *low, const uint8_t *high)
+{
+    const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
+                                          8192, 16384, -32768);
+    int16_t word;
+    __builtin_memcpy(&word, high, sizeof word);
+    __m256i ninth = _mm256_cmpeq_epi16(_mm256_and_si256(_mm256_set1_epi16(word), bit), bit);
+    ninth = _mm256_and_si256(ninth, _mm256_set1_epi16(256));
+    __m256i index = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)low));
+    _mm256_storeu_si256((void *)out, _mm256_or_si256(index, ninth));
 }
 
 #endif

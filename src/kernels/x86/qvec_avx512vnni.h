@@ -14,6 +14,8 @@
 #define Q_TILE_IS_8 1
 #define QV static inline __attribute__((always_inline))
 
+#define Q_ROWS "kernels/x86/qrow.h"
+
 enum {
     QR = 16,           /* rows of a panel, lanes of a vector */
     Q_TILE = 8,        /* tokens of a register tile */
@@ -68,6 +70,23 @@ QV qi qi_sub(qi a, qi b)
 QV qi qi_add8(qi a, qi b)
 {
     return _mm512_add_epi8(a, b);
+}
+
+/* Bytes without sign: the difference, 0 where it would be less; the smaller. */
+QV qi qi_sub8(qi a, qi b)
+{
+    return _mm512_subs_epu8(a, b);
+}
+
+QV qi qi_min8(qi a, qi b)
+{
+    return _mm512_min_epu8(a, b);
+}
+
+/* a with the bits of `value`, not yet set in a, in bytes where a bit of test & bit, which is one a byte, is set. */
+QV qi qi_or_where(qi a, qi test, qi bit, qi value)
+{
+    return _mm512_mask_add_epi8(a, _mm512_test_epi8_mask(test, bit), a, value);
 }
 
 QV qi qi_mul(qi a, qi b)
@@ -241,27 +260,6 @@ QV qi qi_sum_rows(const qi *row)
     return qi_add(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
 }
 
-QV qi qi_bytes4(const uint8_t *p, size_t stride) /* a 32-bit word of each row */
-{
-    int32_t v[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        __builtin_memcpy(&v[i], p + (size_t)i * stride, 4);
-    return _mm512_setr_epi32(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10],
-                             v[11], v[12], v[13], v[14], v[15]);
-}
-
-QV qf qf_halves(const uint8_t *p, size_t stride) /* an f16 of each row */
-{
-    int16_t v[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        __builtin_memcpy(&v[i], p + (size_t)i * stride, 2);
-    __m128i low = _mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
-    __m128i high = _mm_setr_epi16(v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]);
-    return _mm512_cvtph_ps(_mm256_setr_m128i(low, high));
-}
-
 /* ---- Code books: bits of an entry to bytes, and bytes to values ---- */
 
 QV uint64_t q_spread1(uint32_t eight)
@@ -289,6 +287,80 @@ QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi mi
 {
     qi code = qi_load(codes);
     return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(plus, code), sign[i], minus, code);
+}
+
+/* ---- Code books, row by row (x86/qrow.h) ---- */
+
+QV qi qi_andnot(qi a, qi b) /* b without the bits of a */
+{
+    return _mm512_andnot_si512(a, b);
+}
+
+QV qi q_lanes(__m128i a) /* the same 16 bytes in each lane */
+{
+    return _mm512_broadcast_i32x4(a);
+}
+
+QV qi q_first(__m128i a) /* in the first lane, zeros in the others */
+{
+    return _mm512_zextsi128_si512(a);
+}
+
+QV __m256i q_four_octets(const uint64_t *const *at)
+{
+    __m128i low = _mm_loadl_epi64((const void *)at[0]), high = _mm_loadl_epi64((const void *)at[2]);
+    low = _mm_castps_si128(_mm_loadh_pi(_mm_castsi128_ps(low), (const void *)at[1]));
+    high = _mm_castps_si128(_mm_loadh_pi(_mm_castsi128_ps(high), (const void *)at[3]));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+QV __m128i q_four_quads(const uint32_t *const *at)
+{
+    __m128i four = _mm_cvtsi32_si128((int)*at[0]);
+    four = _mm_insert_epi32(four, (int)*at[1], 1);
+    four = _mm_insert_epi32(four, (int)*at[2], 2);
+    return _mm_insert_epi32(four, (int)*at[3], 3);
+}
+
+QV __m256i q_eight_quads(const uint32_t *const *at)
+{
+    __m128i high = q_four_quads(at + 4);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(q_four_quads(at)), high, 1);
+}
+
+/* 8 entries of 8 bytes; 16 of 4. */
+QV qi q_octets(const uint64_t *const *at)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(q_four_octets(at)), q_four_octets(at + 4), 1);
+}
+
+QV qi q_quads(const uint32_t *const *at)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(q_eight_quads(at)), q_eight_quads(at + 8), 1);
+}
+
+/* x, the bytes whose bit is set in the 8 of sign negated. */
+QV qi q_negate(qi x, const uint8_t *sign)
+{
+    uint64_t is_set;
+    __builtin_memcpy(&is_set, sign, sizeof is_set);
+    return _mm512_mask_sub_epi8(x, is_set, _mm512_setzero_si512(), x);
+}
+
+/* acc += pairs of products w x, which fit 16 bits, times a scale each. */
+QV qi q_madd_scaled(qi acc, qi w, qi x, qi scale)
+{
+    return _mm512_dpwssd_epi32(acc, _mm512_maddubs_epi16(w, x), scale);
+}
+
+/* 32 indices: 8 bits in low, the ninth in 4 bytes of high. */
+QV void q_index9(uint16_t *out, const uint8_t *low, const uint8_t *high)
+{
+    uint32_t has_ninth;
+    __builtin_memcpy(&has_ninth, high, sizeof has_ninth);
+    __m512i index = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)low));
+    index = _mm512_mask_add_epi16(index, has_ninth, index, _mm512_set1_epi16(256));
+    _mm512_storeu_si512(out, index);
 }
 
 #endif
