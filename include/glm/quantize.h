@@ -132,6 +132,76 @@ GLM_API GLM_MUST_CHECK glm_status glm_imatrix_write(glm_engine *engine, const ch
                                                     const glm_imatrix_params *params,
                                                     glm_imatrix_report *report, glm_error *err);
 
+/* ---------------------------------------------------------------------------------- receipt -- */
+
+/** What quantising did to a model, measured against the model it was made from. NaN: not measured. */
+typedef struct glm_receipt {
+    char version[32];         /* of the library that measured */
+    char tensors[65];         /* which weights were measured (glm_model_receipt compares) */
+    char reference[65];       /* glm_model_id of the model compared with */
+    char reference_name[128]; /* and its name */
+    char text_sha256[65];     /* digest of the text */
+    char text_name[128];
+    char precision[8]; /* "exact" or "fast": of the quantised model */
+    uint64_t n_tokens; /* of the text */
+    uint32_t window;   /* tokens of a sequence */
+    double
+        kl_mean; /* Kullback-Leibler divergence from the reference's next-token distribution, nats, */
+    double kl_p99, kl_max; /* over all rows */
+    double top1;           /* share of rows where both find the same token most probable */
+    double perplexity_reference, perplexity;
+    double
+        experts_overlap; /* share of the reference's experts that were chosen too, over rows and layers */
+    double
+        selection_overlap; /* the same of positions, over rows that see more than they may select */
+    uint64_t n_selection_rows;
+    double needle, tool_calls; /* success where the model can do them; NaN where it was not asked */
+} glm_receipt;
+
+typedef struct glm_receipt_params {
+    const int32_t *tokens; /* [n_tokens], at least 2 */
+    size_t n_tokens;
+    uint32_t window;         /* 0: the shorter context of the two engines, at most 4096 */
+    const char *text_sha256; /* for the record; may be NULL */
+    const char *text_name;
+    glm_progress_fn *progress; /* may be NULL; done and total are tokens */
+    void *ctx;
+} glm_receipt_params;
+
+/**
+ * Run a text through both engines side by side and compare, row by row. Taps of both engines are taken and left unset;
+ * each needs room for one session.
+ *
+ * Errors: GLM_EARG (models of different shapes, too few tokens, a window longer than a context), those of glm_step,
+ * GLM_ENUMERIC, GLM_ECANCELED, GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_receipt_measure(glm_receipt *out, glm_engine *reference,
+                                                      glm_engine *quantised,
+                                                      const glm_receipt_params *params,
+                                                      glm_error *err);
+
+/** As one line of JSON, the form it has in a file. The caller frees *out. Errors: GLM_ENOMEM. */
+GLM_API GLM_MUST_CHECK glm_status glm_receipt_json(const glm_receipt *receipt, char **out,
+                                                   glm_error *err);
+
+/**
+ * Write a receipt into the metadata of the GGUF at `path` (of a split one the first part), in place of any it has. Files of
+ * glm_quantize have room for it, and only that room changes; another file is written anew beside itself and replaced.
+ *
+ * Errors: GLM_ENOENT, GLM_EIO, GLM_EFORMAT when it is no GGUF, GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_receipt_write(const glm_receipt *receipt, const char *path,
+                                                    glm_error *err);
+
+/**
+ * The receipt in a model's metadata.
+ *
+ * @param is_of_these  whether the weights it was measured on are those of this model
+ * Errors: GLM_ENOENT when there is none; GLM_EFORMAT, GLM_EUNSUPP, GLM_ELIMIT when it cannot be read; GLM_EIO, GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_model_receipt(const glm_model *model, glm_receipt *out,
+                                                    bool *is_of_these, glm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

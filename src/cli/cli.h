@@ -29,6 +29,7 @@ cli_command_fn cmd_inspect;
 cli_command_fn cmd_bench;
 cli_command_fn cmd_quantize;
 cli_command_fn cmd_imatrix;
+cli_command_fn cmd_receipt;
 cli_command_fn cmd_serve;
 cli_command_fn cmd_config;
 cli_command_fn cmd_help;

@@ -8,7 +8,9 @@
 
 #include "cli/interrupt.h"
 #include "cli/model.h"
+#include "cli/receipt_text.h"
 #include "core/json_write.h"
+#include "glm/quantize.h"
 
 #define GROUPS_MAX 256
 
@@ -30,6 +32,9 @@ typedef struct inspection {
     group groups[GROUPS_MAX];
     size_t n_groups;
     uint32_t n_full, n_shared; /* layers by indexer */
+    bool has_receipt;
+    bool is_receipt_of_these; /* it was measured on these weights */
+    glm_receipt receipt;
 } inspection;
 
 static uint64_t n_elements(const glm_tensor_desc *tensor)
@@ -152,6 +157,13 @@ static void print_text(const inspection *in)
         cli_printf(out, "%-16s%-10s%10llu%16s%16s\n", g->class_name, g->type,
                    (unsigned long long)g->n_tensors, human(a, g->n_params, ""),
                    human(b, g->size_bytes, "B"));
+    }
+    if (in->has_receipt) {
+        cli_puts(out,
+                 in->is_receipt_of_these
+                     ? "\nquality receipt\n"
+                     : "\nquality receipt of OTHER WEIGHTS: it says nothing about this file\n");
+        cli_receipt_print(out, &in->receipt);
     }
     if (!cli_flag(&in->cli->args, OPT_TENSORS))
         return;
@@ -307,6 +319,28 @@ static void write_tensors(glm_json_writer *w, const inspection *in)
     glm_json_end_array(w);
 }
 
+/* "receipt": null, or what it says and whether it is of these weights. */
+static glm_status write_receipt(glm_json_writer *w, const inspection *in, glm_error *err)
+{
+    char *text = NULL;
+    glm_json_write_key(w, "receipt");
+    if (!in->has_receipt) {
+        glm_json_write_null(w);
+        return GLM_OK;
+    }
+    glm_status st = glm_receipt_json(&in->receipt, &text, err);
+    if (st != GLM_OK)
+        return st;
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "is_of_these_weights");
+    glm_json_write_bool(w, in->is_receipt_of_these);
+    glm_json_write_key(w, "measured");
+    glm_json_write_raw(w, glm_text_c(text));
+    glm_json_end_object(w);
+    free(text);
+    return GLM_OK;
+}
+
 static glm_status print_json(const inspection *in, glm_error *err)
 {
     glm_str json = {0};
@@ -338,12 +372,31 @@ static glm_status print_json(const inspection *in, glm_error *err)
     for (uint32_t i = 0; glm_model_note(in->model, i); i++)
         glm_json_write_c(&w, glm_model_note(in->model, i));
     glm_json_end_array(&w);
+    glm_status st = write_receipt(&w, in, err);
+    if (st != GLM_OK) {
+        glm_str_deinit(&json);
+        return st;
+    }
     if (cli_flag(&in->cli->args, OPT_TENSORS))
         write_tensors(&w, in);
     glm_json_end_object(&w);
-    glm_status st = cli_out_json(&in->cli->out, &json, err);
+    st = cli_out_json(&in->cli->out, &json, err);
     glm_str_deinit(&json);
     return st;
+}
+
+/* A receipt that cannot be read is told and does not keep the rest from being shown. */
+static glm_status find_receipt(inspection *in, glm_error *err)
+{
+    glm_status st = glm_model_receipt(in->model, &in->receipt, &in->is_receipt_of_these, err);
+    in->has_receipt = st == GLM_OK;
+    if (st == GLM_EFORMAT || st == GLM_EUNSUPP || st == GLM_ELIMIT)
+        cli_warn(in->cli, "quality receipt: %s", err->text);
+    else if (st != GLM_OK && st != GLM_ENOENT)
+        return st;
+    if (in->has_receipt && !in->is_receipt_of_these)
+        cli_warn(in->cli, "the quality receipt in this file was measured on other weights");
+    return GLM_OK;
 }
 
 glm_status cmd_inspect(cli_context *cli, glm_error *err)
@@ -365,6 +418,8 @@ glm_status cmd_inspect(cli_context *cli, glm_error *err)
         glm_model_get_info(model, &in->info);
         gather(in);
         st = glm_model_id(model, in->id, err);
+        if (st == GLM_OK)
+            st = find_receipt(in, err);
         if (st == GLM_OK && cli_flag(&cli->args, OPT_VERIFY))
             st = glm_model_verify(model, in->content, cli_progress_report, &cli->progress, err);
         cli_progress_end(&cli->progress);

@@ -20,8 +20,9 @@ static cli_command_fn *const command_functions[N_COMMANDS] = {
     [CMD_RENDER] = cmd_render,     [CMD_PARSE] = cmd_parse,
     [CMD_INSPECT] = cmd_inspect,   [CMD_BENCH] = cmd_bench,
     [CMD_QUANTIZE] = cmd_quantize, [CMD_IMATRIX] = cmd_imatrix,
-    [CMD_SERVE] = cmd_serve,       [CMD_CONFIG] = cmd_config,
-    [CMD_HELP] = cmd_help,         [CMD_VERSION] = cmd_version,
+    [CMD_RECEIPT] = cmd_receipt,   [CMD_SERVE] = cmd_serve,
+    [CMD_CONFIG] = cmd_config,     [CMD_HELP] = cmd_help,
+    [CMD_VERSION] = cmd_version,
 };
 
 static int exit_code(glm_status status)

@@ -4,7 +4,7 @@
 #define IN(command) (UINT32_C(1) << CMD_##command)
 #define IN_ALL ((UINT32_C(1) << N_COMMANDS) - 1)
 /* The commands that run a model. */
-#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH) | IN(IMATRIX) | IN(SERVE))
+#define IN_ENGINE (IN(RUN) | IN(SCORE) | IN(BENCH) | IN(IMATRIX) | IN(RECEIPT) | IN(SERVE))
 /* Those that read a model without running it. */
 #define IN_WHOLE (IN(INSPECT) | IN(QUANTIZE))
 /* Those that need only its tokenizer. */
@@ -80,6 +80,15 @@ const cli_command cli_commands[N_COMMANDS] = {
         "unless another length is asked for.",
         {{"glm imatrix GLM-5.2 -f text.txt -o glm.imatrix.gguf", "the importance matrix of a text"},
          {"glm quantize GLM-5.2 glm.gguf IQ2_XXS --imatrix glm.imatrix.gguf", "what it is for"}}, 1},
+    [CMD_RECEIPT] = {"receipt", "REF QUANT", "measure what quantising did, and write it into the file",
+        "Runs the text of -f through REF and QUANT side by side, prints how far the second is from the first, and writes it "
+        "into QUANT's metadata, where glm inspect shows it: divergence of the distributions, agreement of the best "
+        "token, perplexity, overlap of experts and of selected positions. The weights are named with it, so that a receipt "
+        "on other weights is called out.\n\n"
+        "The text is cut into sequences as long as the context: 4096 tokens, or the models' where that is shorter, "
+        "unless another length is asked for.",
+        {{"glm receipt GLM-5.2 glm.gguf -f text.txt", "measure and write"},
+         {"glm receipt GLM-5.2 glm.gguf -f text.txt --print-only --json", "measure only, for scripts"}}, 2},
     [CMD_SERVE] = {"serve", "[MODEL]", "answer OpenAI's and Anthropic's APIs over HTTP",
         "Serves Chat Completions, Completions, Responses and Messages on one model, with /v1/models, /metrics, /health and "
         "what clients of llama.cpp's and vLLM's servers ask for. When it listens it prints one line, `listening on URL`.\n\n"
@@ -219,10 +228,12 @@ const cli_option cli_options[N_OPTIONS] = {
         .help = "Accept an input that is quantised already: it loses twice."},
     [OPT_DRY_RUN] = {.name = "dry-run", .kind = KIND_FLAG, .commands = IN(QUANTIZE),
         .help = "Print types and sizes, write nothing."},
-    [OPT_CORPUS] = {.name = "file", .letter = 'f', .kind = KIND_FILE, .argument = "TEXT", .commands = IN(IMATRIX),
-        .help = "The text to measure with; - is standard input."},
+    [OPT_CORPUS] = {.name = "file", .letter = 'f', .kind = KIND_FILE, .argument = "TEXT",
+        .commands = IN(IMATRIX) | IN(RECEIPT), .help = "The text to measure with; - is standard input."},
     [OPT_OUTPUT] = {.name = "output", .letter = 'o', .kind = KIND_FILE, .argument = "FILE", .commands = IN(IMATRIX),
         .help = "Write to FILE."},
+    [OPT_PRINT_ONLY] = {.name = "print-only", .kind = KIND_FLAG, .commands = IN(RECEIPT),
+        .help = "Measure and print; the file stays as it is."},
     [OPT_HOST] = {.name = "host", .kind = KIND_TEXT, .argument = "ADDRESS", .commands = IN(SERVE),
         .default_text = "127.0.0.1", .has_default = true, .help = "Address to listen on."},
     [OPT_PORT] = {.name = "port", .kind = KIND_COUNT, .argument = "N", .max = 65535, .commands = IN(SERVE),
@@ -263,7 +274,7 @@ const cli_option cli_options[N_OPTIONS] = {
         .choices = "bash|zsh|fish", .commands = IN(HELP), .help = "Print the completions for a shell."},
     [OPT_JSON] = {.name = "json", .kind = KIND_FLAG,
         .commands = IN(RUN) | IN(SCORE) | IN(TOKENIZE) | IN(INSPECT) | IN(BENCH) | IN(QUANTIZE) |
-            IN(IMATRIX) | IN(CONFIG) |
+            IN(IMATRIX) | IN(RECEIPT) | IN(CONFIG) |
             IN(VERSION),
         .help = "Print one JSON value and nothing else."},
     [OPT_THREADS] = {.name = "threads", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1024,

@@ -219,6 +219,15 @@ static glm_status run_text(collector *c, glm_engine *engine, const glm_imatrix_p
 
 /* ---- The file ---- */
 
+/* Matrices that nothing went through are left out: an indexer, where all positions were selected unseen. */
+static bool is_empty(const entry *e)
+{
+    uint64_t n = 0;
+    for (uint32_t s = 0; s < e->t->n_stack; s++)
+        n += e->count[s];
+    return n == 0;
+}
+
 /* Counts of experts differ; a matrix or a stack of heads has one, as llama.cpp writes it. */
 static uint32_t n_counts(const entry *e)
 {
@@ -295,9 +304,13 @@ static glm_status write_file(collector *c, const char *out, const glm_imatrix_pa
         c->entry[i].sum = c->entry[c->entry[i].twin].sum;
     }
     qsort(c->entry, c->n_entry, sizeof *c->entry, compare_entries);
+    c->report->n_entries = 0;
+    for (uint32_t i = 0; i < c->n_entry; i++)
+        c->report->n_entries += !is_empty(&c->entry[i]);
     put_facts(&head, c, p, window);
     for (uint32_t i = 0; i < c->n_entry; i++)
-        put_entry(&head, &c->entry[i]);
+        if (!is_empty(&c->entry[i]))
+            put_entry(&head, &c->entry[i]);
     glm_status st = glm_gguf_head_finish(&head, &bytes, c->err);
     if (st == GLM_OK)
         st = glm_file_out_create(&file, out, false, c->err);
@@ -305,7 +318,8 @@ static glm_status write_file(collector *c, const char *out, const glm_imatrix_pa
     if (st == GLM_OK)
         st = glm_file_out_write_at(&file, bytes.data, bytes.length, 0, c->err);
     for (uint32_t i = 0; i < c->n_entry && st == GLM_OK; i++)
-        st = write_entry(c, &c->entry[i], &file, &at);
+        if (!is_empty(&c->entry[i]))
+            st = write_entry(c, &c->entry[i], &file, &at);
     if (st == GLM_OK)
         st = glm_file_out_commit(&file, c->err);
     glm_file_out_abandon(&file);
@@ -331,7 +345,6 @@ static void report_layer(collector *c, const entry *e)
 static void fill_report(collector *c, const glm_imatrix_params *p)
 {
     c->report->n_tokens = p->n_tokens;
-    c->report->n_entries = c->n_entry;
     c->report->n_expert = c->plan.weights->config->n_expert;
     for (uint32_t i = 0; i < c->n_entry; i++)
         if (c->entry[i].t->source == GLM_SOURCE_DOWN)

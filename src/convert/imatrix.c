@@ -203,6 +203,14 @@ static void fill_stack(glm_imatrix *m, const glm_tensor *sums, const glm_tensor 
     }
 }
 
+static bool is_zero(const glm_tensor *counts)
+{
+    for (uint64_t i = 0, n = n_elements(counts); i < n; i++)
+        if (element(counts, i) > 0.0F)
+            return false;
+    return true;
+}
+
 glm_status glm_imatrix_get(glm_imatrix *m, const char *name, uint32_t n_stack, uint32_t n_cols,
                            glm_imatrix_entry *out, glm_error *err)
 {
@@ -213,6 +221,8 @@ glm_status glm_imatrix_get(glm_imatrix *m, const char *name, uint32_t n_stack, u
     if (!sums)
         return GLM_OK;
     const glm_tensor *counts = counts_of(m, name, strlen(name));
+    if (is_zero(counts))
+        return GLM_OK; /* nothing is known of it */
     uint64_t n = n_elements(sums), n_counts = n_elements(counts);
     bool is_shared = n == n_cols && n_stack > 1;
     if (n != (is_shared ? 1 : (uint64_t)n_stack) * n_cols || (n_counts != 1 && n_counts != n_stack))

@@ -163,6 +163,28 @@ glm_status glm_file_out_commit(glm_file_out *out, glm_error *err)
     return st;
 }
 
+glm_status glm_file_overwrite(const char *path, const void *data, size_t size, uint64_t offset,
+                              glm_error *err)
+{
+    /* Only fd and the name for messages matter to the functions called here. */
+    char *name = strdup(path);
+    const glm_file_out file = {.fd = open(path, O_WRONLY | O_CLOEXEC), .partial = name};
+    if (!name || file.fd < 0) {
+        glm_status st =
+            name ? fail_errno(err, errno, path, "opening") : glm_fail(err, GLM_ENOMEM, "%s", path);
+        if (file.fd >= 0)
+            close(file.fd);
+        free(name);
+        return st;
+    }
+    glm_status st = glm_file_out_write_at(&file, data, size, offset, err);
+    if (st == GLM_OK)
+        st = glm_file_out_sync(&file, err);
+    close(file.fd);
+    free(name);
+    return st;
+}
+
 void glm_file_out_keep(glm_file_out *out)
 {
     if (out->fd >= 0)

@@ -60,6 +60,13 @@ GLM_MUST_CHECK glm_status glm_file_out_sync(const glm_file_out *out, glm_error *
 /** Sync, give the file its name, sync the folder, close. Errors: GLM_EIO; then the partial file is still there. */
 GLM_MUST_CHECK glm_status glm_file_out_commit(glm_file_out *out, glm_error *err);
 
+/**
+ * Replace `size` bytes of an existing file at `offset`, and wait until they are on the disk. Not atomic: for places where a
+ * torn write is seen and does no harm. Errors: GLM_EIO, GLM_ENOENT.
+ */
+GLM_MUST_CHECK glm_status glm_file_overwrite(const char *path, const void *data, size_t size,
+                                             uint64_t offset, glm_error *err);
+
 /** Close and leave the partial file for a later run. */
 void glm_file_out_keep(glm_file_out *out);
 

@@ -172,6 +172,11 @@ void glm_watch_end(glm_watch *w)
     free(w);
 }
 
+const glm_model *glm_watch_model(const glm_engine *engine)
+{
+    return engine->model;
+}
+
 const glm_weights *glm_watch_weights(const glm_engine *engine)
 {
     return &engine->model->weights;

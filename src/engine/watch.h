@@ -30,7 +30,8 @@ GLM_MUST_CHECK glm_status glm_watch_begin(glm_watch **out, glm_engine *engine, g
                                           void *ctx, glm_error *err);
 void glm_watch_end(glm_watch *watch);
 
-/** The weights an engine runs. */
+/** The model an engine runs, and its weights. */
+const glm_model *glm_watch_model(const glm_engine *engine);
 const glm_weights *glm_watch_weights(const glm_engine *engine);
 
 #endif

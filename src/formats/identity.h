@@ -21,6 +21,14 @@
 
 #define GLM_IDENTITY_BYTES 65 /* hex digits and a zero */
 
+/**
+ * Which weights a package holds, whatever else its files say: digest over the names, types and shapes of all tensors and
+ * 8 KiB of each, in the order of names. The same for one file and a split one, before and after metadata change.
+ * Errors: GLM_EIO, GLM_ENOMEM.
+ */
+GLM_MUST_CHECK glm_status glm_identity_tensors(const glm_tensor_file *file,
+                                               char out[GLM_IDENTITY_BYTES], glm_error *err);
+
 /** The short identity. Errors: GLM_EIO, GLM_ENOMEM, GLM_ELIMIT (a side file over its ceiling). */
 GLM_MUST_CHECK glm_status glm_identity_id(const glm_tensor_file *file, char out[GLM_IDENTITY_BYTES],
                                           glm_error *err);

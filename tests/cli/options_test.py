@@ -10,7 +10,7 @@ import unittest
 from glm_cli import Case, NANO52, PROGRAM, glm
 
 COMMANDS = ["run", "score", "tokenize", "detokenize", "render", "parse", "inspect", "bench", "quantize",
-            "imatrix", "serve", "config", "help", "version"]
+            "imatrix", "receipt", "serve", "config", "help", "version"]
 
 # What the contract of the command line names, by command; `engine` is shared by run, score and bench.
 ENGINE = ("threads ctx precision memory load kv-type index-type follow-links isa seed latent-eps progress quiet "
@@ -26,6 +26,7 @@ CONTRACT = {
     "parse": "tools prompt-tail lines",
     "inspect": "tensors verify json",
     "bench": "prompt gen depth batch runs json " + ENGINE,
+    "receipt": "file print-only json " + ENGINE,
     "imatrix": "file output json " + ENGINE,
     "serve": "host port model-name key-file allow-no-key state share-prefix strict-model clear-thinking "
              "no-early-role-chunk max-connections max-per-address max-active queue tls-cert tls-key script " + ENGINE,
@@ -106,7 +107,7 @@ class Help(Case):
         self.assertEqual(self.succeeds("run", "-h", "--threads", "2"), self.succeeds("help", "run"))
 
     def test_commands_that_do_not_exist_are_not_listed(self):
-        for name in ("receipt",):
+        for name in ("train", "convert"):
             self.assertNotRegex(self.succeeds("help"), rf"\b{name}\b")
             self.fails(2, name, says=name)
 
@@ -245,7 +246,7 @@ class Sources(Case):
         # All commands at once: the general rows, then those of sections.
         found = [(row["value"], row["commands"]) for row in self.json("config", "--json", "--config", file)["options"]
                  if row["option"] == "threads"]
-        self.assertEqual(found, [("2", ["run", "score", "bench", "quantize", "imatrix", "serve"]), ("4", ["run"])])
+        self.assertEqual(found, [("2", ["run", "score", "bench", "quantize", "imatrix", "receipt", "serve"]), ("4", ["run"])])
 
     def test_bad_config_files(self):
         for content, says in [
