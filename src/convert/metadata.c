@@ -90,7 +90,7 @@ static glm_status put_from_config(glm_gguf_head *head, const glm_metadata *m, gl
     char key[96];
     glm_gguf_put_string(head, "general.architecture", glm_text_c(prefix));
     glm_gguf_put_string(head, "general.type", glm_text_c("model"));
-    glm_gguf_put_string(head, "general.name", glm_text_c(m->name));
+    glm_gguf_put_string(head, "general.name", m->name);
     put_sampling(head, c);
     put_counts(head, prefix, m->weights);
     glm_gguf_put_f32(head, prefixed(key, prefix, "rope.freq_base"), (float)c->rope_theta);

@@ -17,7 +17,7 @@
 typedef struct glm_metadata {
     const glm_tensor_file *file;
     const glm_weights *weights;
-    const char *name; /* general.name where the input has none */
+    glm_text name; /* general.name where the input has none */
     uint32_t file_type;
 } glm_metadata;
 

@@ -262,28 +262,24 @@ static glm_status finish_part_head(job *j, uint32_t index)
     return st == GLM_OK ? name_part(j, index, &p->path) : st;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* general.name of a folder: the last part of its path. */
-static void model_name(const job *j, char *out, size_t size)
+static glm_text model_name(const char *path)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s", j->in);
-    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
-        path[n - 1] = '\0';
-    snprintf(out, size, "%.*s", (int)(size - 1), base_name(path));
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    return (glm_text){path + begin, end - begin};
 }
 
 static glm_status make_heads(job *j)
 {
-    char name[256];
-    model_name(j, name, sizeof name);
-    const glm_metadata metadata = {
-        .file = j->file, .weights = &j->weights, .name = name, .file_type = j->mix->file_type};
+    const glm_metadata metadata = {.file = j->file,
+                                   .weights = &j->weights,
+                                   .name = model_name(j->in),
+                                   .file_type = j->mix->file_type};
     glm_gguf_head first = {0};
     glm_status st = glm_metadata_put(&first, &metadata, j->params->note, j->params->ctx, j->err);
     if (st == GLM_OK && j->imatrix)
