@@ -26,6 +26,8 @@ CONTRACT = {
     "parse": "tools prompt-tail lines",
     "inspect": "tensors verify json",
     "bench": "prompt gen depth batch runs json " + ENGINE,
+    "serve": "host port key-file allow-no-key state share-prefix strict-model max-connections max-per-address "
+             "max-active queue tls-cert tls-key " + ENGINE,
     "receipt": "file print-only json " + ENGINE,
     "imatrix": "file output json " + ENGINE,
     "serve": "host port model-name key-file allow-no-key state share-prefix strict-model clear-thinking "
