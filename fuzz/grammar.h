@@ -27,6 +27,7 @@ static void must_walk(const glm_grammar *g, const glm_grammar_vocab *vocab, uint
     uint64_t mask[(SMALL_N_VOCAB + 63) / 64];
     glm_matcher *m = NULL;
     glm_error err;
+    bool has_ended = false;
     glm_status st = glm_matcher_create(&m, g, vocab, &err);
     for (int step = 0; st == GLM_OK && step < STEPS; step++) {
         st = glm_matcher_mask(m, mask, &err);
@@ -44,8 +45,11 @@ static void must_walk(const glm_grammar *g, const glm_grammar_vocab *vocab, uint
             if (is_allowed && next_random(&seed) % ++n == 0)
                 chosen = id;
         }
+        if (st == GLM_OK && chosen < 0)
+            MUST(has_ended); /* else a mask led to where nothing may follow */
         if (st != GLM_OK || chosen < 0)
             break;
+        has_ended = chosen == SMALL_STOP;
         st = glm_matcher_advance(m, chosen, &err);
     }
     MUST(st == GLM_OK || st == GLM_ELIMIT);

@@ -9,6 +9,8 @@ glm_status glm_grammar_finish(glm_grammar **out, glm_grammar *g, glm_status st, 
 {
     if (st == GLM_OK)
         st = glm_prog_finish(&g->prog, err);
+    if (st == GLM_OK)
+        st = glm_prog_check_end(&g->prog, err);
     if (st != GLM_OK) {
         glm_grammar_destroy(g);
         return st;

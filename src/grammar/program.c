@@ -509,13 +509,15 @@ glm_status glm_prog_finish(glm_prog *p, glm_error *err)
         return glm_fail(err, GLM_ENOMEM, "a compiled grammar");
     if (p->n_inst == 0 && push(p, (glm_prog_inst){.op = GLM_PROG_FAIL}) == 0)
         return glm_fail(err, GLM_ENOMEM, "a compiled grammar");
+    glm_status st = glm_prog_prune(p, err);
+    if (st != GLM_OK)
+        return st;
     find_classes(p);
 
     struct walk w = {.list = glm_new_array(uint32_t, p->n_inst),
                      .seen = glm_new_array(uint32_t, p->n_inst),
                      .is_empty = glm_new_array(uint8_t, p->n_rules)};
     uint8_t *is_done = glm_new_array(uint8_t, p->n_rules);
-    glm_status st = GLM_OK;
     if (!w.list || !w.seen || !w.is_empty || !is_done)
         st = glm_fail(err, GLM_ENOMEM, "checks of a grammar");
     else

@@ -168,10 +168,22 @@ uint32_t glm_prog_once(glm_prog *p, uint32_t mark, uint32_t next);
 uint32_t glm_prog_need(glm_prog *p, const uint32_t *marks, size_t n, uint32_t next);
 
 /**
- * Close the program: byte classes, first bytes of texts, and refuse rules that can call themselves before any byte.
+ * Close the program: cut ways that do not end (glm_prog_prune), byte classes, first bytes of texts, and refuse rules that can
+ * call themselves before any byte.
  *
  * Errors: GLM_ELIMIT (larger than the bounds above), GLM_ENOMEM, GLM_EUNSUPP (left recursion).
  */
 GLM_MUST_CHECK glm_status glm_prog_finish(glm_prog *p, glm_error *err);
+
+/**
+ * Make places that no text leads from to the end GLM_PROG_FAIL, so that no mask offers what cannot be finished. Part of
+ * glm_prog_finish. In time proportional to the program.
+ *
+ * Errors: GLM_ENOMEM.
+ */
+GLM_MUST_CHECK glm_status glm_prog_prune(glm_prog *p, glm_error *err);
+
+/** GLM_EARG when rule 0 of a finished program admits no text at all. */
+GLM_MUST_CHECK glm_status glm_prog_check_end(const glm_prog *p, glm_error *err);
 
 #endif

@@ -572,8 +572,6 @@ glm_status glm_grammar_compile_schema(glm_grammar **out, const char *schema, siz
         uint32_t rule = glm_schema_rule(&c, &parts);
         write_start(c.prog, &c.json, rule);
         glm_schema_write_rules(&c);
-        if (c.prog->status == GLM_OK && c.prog->rules[rule].start == GLM_PROG_NO_WAY)
-            glm_schema_refuse(&c, GLM_EARG, "it admits no value", "");
     }
     glm_schema_end(&c);
     return glm_grammar_finish(out, g, c.status, err);

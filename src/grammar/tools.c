@@ -93,6 +93,8 @@ static glm_status try_strict(glm_prog *p, struct tool *tool, glm_error *err)
     glm_prog_set_rule(&scratch, 0, write_strict(&c, tool->parameters));
     glm_schema_write_rules(&c);
     glm_status st = c.status == GLM_OK ? glm_prog_finish(&scratch, err) : c.status;
+    if (st == GLM_OK)
+        st = glm_prog_check_end(&scratch, err);
     glm_prog_work_of(p, scratch.work);
     glm_schema_end(&c);
     glm_str_deinit(&ignored);

@@ -170,11 +170,63 @@ static void valid_and_invalid_answers(void **state)
         {"{\"type\":\"string\",\"pattern\":\"b+$\"}", "\"abc\"", false},
         {"{\"type\":\"integer\",\"nullable\":true}", "null", true},
         {"{\"not\":{\"type\":\"null\"}}", "7", true},
+        /* What could be begun but never ended. */
+        {"{\"properties\":{\"a\":{\"anyOf\":[false]},\"b\":{}}}", "{\"b\":1}", true},
+        {"{\"anyOf\":[{\"type\":\"null\"},{\"items\":{\"anyOf\":[false]},\"minItems\":1}]}", "null",
+         true},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         glm_grammar *g = compile(list[i].schema, strlen(list[i].schema), false);
         if (accepts(g, list[i].answer) != list[i].is_valid)
             fail_msg("%s on %s", list[i].schema, list[i].answer);
+        glm_grammar_destroy(g);
+    }
+}
+
+/* Where a text is counted, tokens that hold several of its characters leave it at different counts. */
+static void masks_of_counted_strings(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "{\"type\":\"string\",\"minLength\":2,\"maxLength\":4}",
+        "{\"type\":\"string\",\"minLength\":3}",
+        "{\"type\":\"string\",\"pattern\":\"^[a-z]{2,3}-?[a-z]$\"}"};
+    static const char answer[] = "\"abc";
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        glm_grammar *g = compile(schemas[i], strlen(schemas[i]), true);
+        glm_matcher *m = NULL;
+        glm_error err;
+        assert_int_equal(glm_matcher_create(&m, g, vocab, &err), GLM_OK);
+        for (size_t n = 0; n + 1 < sizeof answer; n++) {
+            int32_t id = glm_tok_find_bytes(tok, answer + n, 1);
+            assert_int_equal(glm_matcher_advance(m, id, &err), GLM_OK);
+            assert_int_equal(glm_matcher_mask(m, mask, &err), GLM_OK);
+            check_mask(m, answer);
+        }
+        glm_matcher_destroy(m);
+        glm_grammar_destroy(g);
+    }
+}
+
+/* A mask offers nothing that cannot be finished: here no name of a property but "b", and no bracket. */
+static void no_way_is_a_dead_end(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "{\"properties\":{\"a\":{\"anyOf\":[false]},\"b\":{\"enum\":[1]}},\"additionalProperties\":"
+        "false}",
+        "{\"anyOf\":[{\"type\":\"null\"},{\"items\":{\"anyOf\":[false]},\"minItems\":1}]}",
+        "{\"properties\":{\"a\":{\"properties\":{\"b\":{\"$ref\":\"#\"}},\"required\":[\"b\"]}},"
+        "\"additionalProperties\":{\"anyOf\":[false]}}",
+    };
+    uint64_t seed = 3;
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        glm_grammar *g = compile(schemas[i], strlen(schemas[i]), false);
+        FILE *out = tmpfile();
+        assert_non_null(out);
+        for (size_t k = 0; k < 50; k++)
+            walk(g, out, false, &seed); /* fails where no token may follow */
+        fclose(out);
         glm_grammar_destroy(g);
     }
 }
@@ -196,6 +248,11 @@ static void refused_schemas_say_why(void **state)
         {"{\"type\":", GLM_EFORMAT, ""},
         {"{\"type\":\"string\",\"pattern\":\"(\"}", GLM_EARG, "pattern"},
         {"{\"type\":\"string\",\"pattern\":\"(?=a)\"}", GLM_EUNSUPP, "look-around"},
+        {"false", GLM_EARG, "no value"},
+        {"{\"anyOf\":[false,false]}", GLM_EARG, "no value"},
+        {"{\"properties\":{\"a\":{\"anyOf\":[false]}},\"required\":[\"a\"]}", GLM_EARG, "no value"},
+        {"{\"items\":{\"oneOf\":[false]},\"minItems\":1}", GLM_EARG, "no value"},
+        {"{\"properties\":{\"a\":{\"$ref\":\"#\"}},\"required\":[\"a\"]}", GLM_EARG, "no value"},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         glm_grammar *g = NULL;
@@ -258,6 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_answers_are_json),
         cmocka_unit_test(valid_and_invalid_answers),
+        cmocka_unit_test(masks_of_counted_strings),
+        cmocka_unit_test(no_way_is_a_dead_end),
         cmocka_unit_test(refused_schemas_say_why),
         cmocka_unit_test(large_schemas_compile_and_match),
     };

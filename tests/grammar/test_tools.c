@@ -150,6 +150,23 @@ static void calls_follow_their_schemas(void **state)
     glm_grammar_destroy(g);
 }
 
+/* A required argument that no value satisfies: the function is not followed, rather than a call that cannot end. */
+static void a_call_can_end(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "[{\"name\":\"never\",\"strict\":true,\"parameters\":{\"properties\":"
+        "{\"a\":{\"anyOf\":[false]}},\"required\":[\"a\"]}}]";
+    glm_grammar *g = NULL;
+    glm_error err;
+    glm_grammar_tools tools = {.json = glm_text_c(json)};
+    assert_int_equal(glm_grammar_compile_tools(&g, &tools, &err), GLM_OK);
+    assert_string_equal(glm_grammar_ignored(g), "never");
+    assert_int_equal(glm_grammar_bind(g, vocab, &err), GLM_OK);
+    assert_true(accepts(g, CALL("never", ARG("x", "y")), true));
+    glm_grammar_destroy(g);
+}
+
 static void content_and_calls(void **state)
 {
     (void)state;
@@ -271,6 +288,7 @@ static void refused_gbnf(void **state)
         {"root ::= root \"x\" | \"y\"", GLM_EUNSUPP, "left recursion"},
         {"root ::= \"\\U00110000\"", GLM_EARG, "U+10FFFF"},
         {"root ::= \"\xFF\"", GLM_EARG, "UTF-8"},
+        {"root ::= \"x\" root", GLM_EARG, "no value"},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         glm_grammar *g = NULL;
@@ -294,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_follow_their_schemas),
+        cmocka_unit_test(a_call_can_end),
         cmocka_unit_test(content_and_calls),
         cmocka_unit_test(refused_tools),
         cmocka_unit_test(gbnf_grammars),
