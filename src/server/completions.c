@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Completions: raw text, no template. One prompt, or a batch of them, which are run one behind the other; echo with the
- * log-probabilities of the prompt, as evaluation harnesses need them.
+ * Completions: raw text, no template. One prompt, or several, which run one behind the other; echo with the log-probabilities
+ * of the prompt, as evaluation harnesses need them.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "net/sse.h"
 #include "server/generation.h"
 
@@ -26,22 +27,28 @@ typedef struct entries {
     entry *item;
     glm_token_logprob *top;
     size_t n, n_tops, capacity, tops_capacity;
-    bool has_failed;
 } entries;
 
-/* What a batch carries from prompt to prompt. */
-typedef struct batch {
-    const glm_json *prompts[PROMPTS_MAX]; /* strings, or lists of ids */
-    uint32_t n_prompts;
-    bool echo;
-} batch;
+/* What a choice keeps: all its tokens, or in a stream those not sent yet. */
+typedef struct spoken {
+    entries made;
+    glm_str text;    /* of a stream with log-probabilities, until its token comes */
+    uint64_t offset; /* of the next token in the answer's text */
+    bool has_echoed;
+} spoken;
 
-/* The state of one prompt's generation. */
+/* The state of a request: its prompts, of which one runs. */
 typedef struct completion {
-    batch batch;
-    int32_t *ids; /* [n_ids] of the prompt */
-    size_t n_ids;
-    entries prompt; /* of echo */
+    const glm_json *prompts[PROMPTS_MAX]; /* strings, or lists of ids */
+    size_t first[PROMPTS_MAX + 1];        /* of each in ids */
+    uint32_t n_prompts, at;
+    int32_t *ids;
+    bool echo;
+    glm_generation_params params;
+    glm_sampler_params sampler;
+    entries prompt;                      /* of the one that runs, with echo */
+    glm_str done;                        /* choices of those before it */
+    uint64_t n_prompt, n_cached, n_made; /* tokens of those before it */
 } completion;
 
 /* ---- Log-probabilities ---- */
@@ -65,8 +72,7 @@ static void add_entry(entries *e, int32_t id, double logprob, const glm_token_lo
 {
     if (!grow((void **)&e->item, &e->capacity, e->n + 1, sizeof *e->item) ||
         !grow((void **)&e->top, &e->tops_capacity, e->n_tops + n_top, sizeof *e->top)) {
-        e->has_failed = true;
-        return;
+        return; /* without memory the lists are shorter */
     }
     e->item[e->n++] =
         (entry){.id = id, .logprob = logprob, .first_top = (uint32_t)e->n_tops, .n_top = n_top};
@@ -89,6 +95,24 @@ static glm_text bytes_of(const glm_server *s, int32_t id)
     return t;
 }
 
+/* A piece as a key or a member of a list: what is no text by itself is spelled as its bytes, so that no two are alike. */
+static void spell_piece(glm_str *out, glm_text piece)
+{
+    glm_str valid = {0};
+    glm_utf8_append_valid(&valid, piece);
+    if (glm_text_equal(glm_str_text(&valid), piece) && !memchr(piece.data, 0, piece.length)) {
+        glm_str_append_text(out, piece);
+    } else {
+        glm_str_append_c(out, "bytes:");
+        for (size_t i = 0; i < piece.length; i++) {
+            char hex[8];
+            snprintf(hex, sizeof hex, "\\x%02x", (unsigned)(unsigned char)piece.data[i]);
+            glm_str_append_c(out, hex);
+        }
+    }
+    glm_str_deinit(&valid);
+}
+
 /* {piece: logprob}; of pieces that look alike the first, which is the more probable, stands. */
 static void write_top(glm_json_writer *w, const glm_server *s, const entries *e, const entry *item)
 {
@@ -98,8 +122,8 @@ static void write_top(glm_json_writer *w, const glm_server *s, const entries *e,
         if (t->id < 0)
             break;
         glm_str key = {0};
-        glm_str_append_text(&key, bytes_of(s, t->id));
-        if (key.data && !key.has_failed && memchr(key.data, 0, key.length) == NULL) {
+        spell_piece(&key, bytes_of(s, t->id));
+        if (key.data && !key.has_failed) {
             glm_json_write_key(w, key.data);
             glm_write_finite(w, t->logprob);
         }
@@ -108,61 +132,70 @@ static void write_top(glm_json_writer *w, const glm_server *s, const entries *e,
     glm_json_end_object(w);
 }
 
-/* The four lists over prompt entries (of echo) and generated ones. */
-static void write_lists(glm_json_writer *w, const glm_server *s, const entries *const *all,
-                        size_t n, uint32_t n_top)
+static void write_tokens(glm_json_writer *w, const glm_server *s, const entries *e)
 {
+    for (size_t i = 0; i < e->n; i++) {
+        glm_str piece = {0};
+        spell_piece(&piece, bytes_of(s, e->item[i].id));
+        glm_json_write_text(w, glm_str_text(&piece));
+        glm_str_deinit(&piece);
+    }
+}
+
+static void write_logprob_list(glm_json_writer *w, const entries *e)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        if (isnan(e->item[i].logprob))
+            glm_json_write_null(w);
+        else
+            glm_write_finite(w, e->item[i].logprob);
+    }
+}
+
+static void write_tops(glm_json_writer *w, const glm_server *s, const entries *e, uint32_t n_top)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        if (n_top == 0 || isnan(e->item[i].logprob))
+            glm_json_write_null(w);
+        else
+            write_top(w, s, e, &e->item[i]);
+    }
+}
+
+static void write_offsets(glm_json_writer *w, const glm_server *s, const entries *e,
+                          uint64_t *offset)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        glm_json_write_u64(w, *offset);
+        *offset += bytes_of(s, e->item[i].id).length;
+    }
+}
+
+/* The four lists over entries of the prompt (of echo) and of the answer, whose text starts at *offset; moves it on. */
+static void write_lists(glm_json_writer *w, const glm_generation *g, const entries *prompt,
+                        const entries *made, uint64_t *offset)
+{
+    glm_json_begin_object(w);
     glm_json_write_key(w, "tokens");
     glm_json_begin_array(w);
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < all[k]->n; i++)
-            glm_json_write_text(w, bytes_of(s, all[k]->item[i].id));
+    write_tokens(w, g->server, prompt);
+    write_tokens(w, g->server, made);
     glm_json_end_array(w);
     glm_json_write_key(w, "token_logprobs");
     glm_json_begin_array(w);
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < all[k]->n; i++) {
-            double x = all[k]->item[i].logprob;
-            if (x != x)
-                glm_json_write_null(w);
-            else
-                glm_write_finite(w, x);
-        }
+    write_logprob_list(w, prompt);
+    write_logprob_list(w, made);
     glm_json_end_array(w);
     glm_json_write_key(w, "top_logprobs");
     glm_json_begin_array(w);
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < all[k]->n; i++) {
-            const entry *item = &all[k]->item[i];
-            if (n_top == 0 || item->logprob != item->logprob)
-                glm_json_write_null(w);
-            else
-                write_top(w, s, all[k], item);
-        }
+    write_tops(w, g->server, prompt, g->n_top);
+    write_tops(w, g->server, made, g->n_top);
     glm_json_end_array(w);
     glm_json_write_key(w, "text_offset");
     glm_json_begin_array(w);
-    uint64_t offset = 0;
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < all[k]->n; i++) {
-            glm_json_write_u64(w, offset);
-            offset += bytes_of(s, all[k]->item[i].id).length;
-        }
+    write_offsets(w, g->server, prompt, offset);
+    write_offsets(w, g->server, made, offset);
     glm_json_end_array(w);
-}
-
-static void write_logprobs(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
-{
-    const completion *k = g->state;
-    static const entries none;
-    const entries *made = c->state ? c->state : &none;
-    const entries *all[2] = {&k->prompt, made};
-    if (!g->wants_logprobs) {
-        glm_json_write_null(w);
-        return;
-    }
-    glm_json_begin_object(w);
-    write_lists(w, g->server, all, 2, g->n_top);
     glm_json_end_object(w);
 }
 
@@ -190,35 +223,68 @@ static void write_start(glm_json_writer *w, const glm_generation *g)
 
 static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
-    uint32_t n = glm_generation_n_tokens(g);
+    const completion *k = g->state;
+    uint64_t n_prompt = k->n_prompt + g->n_prompt, n = k->n_made + glm_generation_n_tokens(g);
     glm_json_write_key(w, "usage");
     glm_json_begin_object(w);
     glm_json_write_key(w, "prompt_tokens");
-    glm_json_write_u64(w, g->n_prompt);
+    glm_json_write_u64(w, n_prompt);
     glm_json_write_key(w, "completion_tokens");
     glm_json_write_u64(w, n);
     glm_json_write_key(w, "total_tokens");
-    glm_json_write_u64(w, (uint64_t)g->n_prompt + n);
+    glm_json_write_u64(w, n_prompt + n);
     glm_json_write_key(w, "prompt_tokens_details");
     glm_json_begin_object(w);
     glm_json_write_key(w, "cached_tokens");
-    glm_json_write_u64(w, g->n_cached);
+    glm_json_write_u64(w, k->n_cached + g->n_cached);
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
 
-static void send_chunk(glm_generation *g, const glm_choice *c, glm_text text, const char *finish)
+static uint64_t index_of(const glm_generation *g, const glm_choice *c)
 {
-    glm_str json = {0};
+    const completion *k = g->state;
+    return (uint64_t)k->at * g->n_choices + c->index;
+}
+
+/* What c->state is, made when it is first asked for; NULL without memory. */
+static spoken *spoken_of(glm_choice *c)
+{
+    if (!c->state)
+        c->state = glm_new(spoken);
+    return c->state;
+}
+
+static void append_prompt(glm_str *text, const glm_generation *g)
+{
+    const completion *k = g->state;
+    for (size_t i = 0; i < k->params.n_ids; i++)
+        glm_str_append_text(text, bytes_of(g->server, k->params.ids[i]));
+}
+
+/* A piece of a stream, with the entries that wait; the first one has the prompt before it when that is to be echoed. */
+static void send_chunk(glm_generation *g, glm_choice *c, glm_text text, const char *finish)
+{
+    static const entries none;
+    const completion *k = g->state;
+    glm_str json = {0}, whole = {0};
+    spoken *said = spoken_of(c);
+    bool echoes = k->echo && said && !said->has_echoed;
+    if (echoes)
+        append_prompt(&whole, g);
+    glm_str_append_text(&whole, text);
     glm_json_writer w = glm_json_writer_of(&json);
     write_start(&w, g);
     glm_json_begin_object(&w);
     glm_json_write_key(&w, "index");
-    glm_json_write_u64(&w, c->index);
+    glm_json_write_u64(&w, index_of(g, c));
     glm_json_write_key(&w, "text");
-    glm_json_write_text(&w, text);
+    glm_json_write_text(&w, glm_str_text(&whole));
     glm_json_write_key(&w, "logprobs");
-    glm_json_write_null(&w);
+    if (g->wants_logprobs && said && (echoes || said->made.n > 0))
+        write_lists(&w, g, echoes ? &k->prompt : &none, &said->made, &said->offset);
+    else
+        glm_json_write_null(&w);
     glm_json_write_key(&w, "finish_reason");
     if (finish)
         glm_json_write_c(&w, finish);
@@ -227,9 +293,9 @@ static void send_chunk(glm_generation *g, const glm_choice *c, glm_text text, co
     glm_json_end_object(&w);
     glm_json_end_array(&w);
     if (g->include_usage) {
-        if (g->continuous_usage)
+        if (g->continuous_usage) {
             write_usage(&w, g);
-        else {
+        } else {
             glm_json_write_key(&w, "usage");
             glm_json_write_null(&w);
         }
@@ -237,6 +303,11 @@ static void send_chunk(glm_generation *g, const glm_choice *c, glm_text text, co
     glm_json_end_object(&w);
     glm_sse_event(&g->out, NULL, glm_str_text(&json));
     glm_str_deinit(&json);
+    glm_str_deinit(&whole);
+    if (said) {
+        said->has_echoed = true;
+        said->made.n = said->made.n_tops = 0;
+    }
 }
 
 static void begin(glm_generation *g)
@@ -247,33 +318,53 @@ static void begin(glm_generation *g)
 
 static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
 {
-    if (g->streams)
+    spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
+    if (!g->streams)
+        return;
+    if (said)
+        glm_str_append(&said->text, event->text, event->length);
+    else
         send_chunk(g, c, (glm_text){event->text, event->length}, NULL);
 }
 
+/* A chunk a token, with the text that the token completed. */
 static void token(glm_generation *g, glm_choice *c, const glm_event *event)
 {
-    if (!g->wants_logprobs || g->streams)
+    spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
+    if (!said)
         return;
-    if (!c->state)
-        c->state = glm_new(entries);
-    if (c->state)
-        add_entry(c->state, event->id, event->logprob, event->top, event->n_top);
+    add_entry(&said->made, event->id, event->logprob, event->top, event->n_top);
+    if (g->streams) {
+        send_chunk(g, c, glm_str_text(&said->text), NULL);
+        glm_str_clear(&said->text);
+    }
 }
 
 static void prompt_logprobs(glm_generation *g, const glm_event *event)
 {
     completion *k = g->state;
     for (uint32_t i = 0; i < event->n_logprob; i++)
-        add_entry(&k->prompt, k->ids[event->first + i], event->prompt_logprob[i],
+        add_entry(&k->prompt, k->params.ids[event->first + i], event->prompt_logprob[i],
                   event->prompt_top ? event->prompt_top + (size_t)i * event->n_top : NULL,
                   event->prompt_top ? event->n_top : 0);
 }
 
 static void over(glm_generation *g, glm_choice *c)
 {
+    const spoken *said = c->state;
     if (g->streams)
-        send_chunk(g, c, (glm_text){"", 0}, finish_name(c));
+        send_chunk(g, c, said ? glm_str_text(&said->text) : (glm_text){"", 0}, finish_name(c));
+}
+
+static void free_choices(glm_generation *g)
+{
+    for (uint32_t i = 0; g->choices && i < g->n_choices; i++) {
+        spoken *said = g->choices[i].state;
+        if (!said)
+            continue;
+        free_entries(&said->made);
+        glm_str_deinit(&said->text);
+    }
 }
 
 /* The pieces of a generation that the generation itself does not know of. */
@@ -282,48 +373,99 @@ static void free_state(glm_generation *g)
     completion *k = g->state;
     free(k->ids);
     free_entries(&k->prompt);
-    for (uint32_t i = 0; g->choices && i < g->n_choices; i++)
-        if (g->choices[i].state)
-            free_entries(g->choices[i].state);
+    glm_str_deinit(&k->done);
+    glm_constraint_release(k->params.request.constraint);
+    free_choices(g);
+}
+
+static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
+{
+    static const spoken nothing;
+    const completion *k = g->state;
+    const spoken *said = c->state ? c->state : &nothing;
+    uint64_t offset = 0;
+    glm_str text = {0};
+    if (k->echo)
+        append_prompt(&text, g);
+    glm_str_append_text(&text, glm_str_text(&c->text));
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "index");
+    glm_json_write_u64(w, index_of(g, c));
+    glm_json_write_key(w, "text");
+    glm_json_write_text(w, glm_str_text(&text));
+    glm_json_write_key(w, "logprobs");
+    if (g->wants_logprobs)
+        write_lists(w, g, &k->prompt, &said->made, &offset);
+    else
+        glm_json_write_null(w);
+    glm_json_write_key(w, "finish_reason");
+    glm_json_write_c(w, finish_name(c));
+    glm_json_end_object(w);
+    glm_str_deinit(&text);
+}
+
+/* Prompt k->at is to run. */
+static void set_prompt(glm_generation *g)
+{
+    completion *k = g->state;
+    k->params.ids = k->ids + k->first[k->at];
+    k->params.n_ids = k->first[k->at + 1] - k->first[k->at];
+    k->prompt.n = k->prompt.n_tops = 0;
+    if (k->params.request.want_prompt_logprobs)
+        add_entry(&k->prompt, k->params.ids[0], (double)NAN, NULL, 0);
+}
+
+/* Keep what the prompt gave and go on with the next one. */
+static glm_generation_params *next(glm_generation *g)
+{
+    completion *k = g->state;
+    if (k->at + 1 == k->n_prompts)
+        return NULL;
+    for (uint32_t i = 0; !g->streams && i < g->n_choices; i++) {
+        glm_json_writer w = glm_json_writer_of(&k->done);
+        write_choice(&w, g, &g->choices[i]);
+        glm_str_append_c(&k->done, ", ");
+    }
+    k->n_prompt += g->n_prompt;
+    k->n_cached += g->n_cached;
+    k->n_made += glm_generation_n_tokens(g);
+    free_choices(g);
+    k->at++;
+    set_prompt(g);
+    return &k->params;
+}
+
+static void end_stream(glm_generation *g)
+{
+    if (g->include_usage) {
+        glm_str json = {0};
+        glm_json_writer w = glm_json_writer_of(&json);
+        write_start(&w, g);
+        glm_json_end_array(&w);
+        write_usage(&w, g);
+        glm_json_end_object(&w);
+        glm_sse_event(&g->out, NULL, glm_str_text(&json));
+        glm_str_deinit(&json);
+    }
+    glm_sse_event(&g->out, NULL, glm_text_c("[DONE]"));
 }
 
 static void end(glm_generation *g)
 {
-    const completion *k = g->state;
+    completion *k = g->state;
     if (g->streams) {
-        if (g->include_usage) {
-            glm_str json = {0};
-            glm_json_writer w = glm_json_writer_of(&json);
-            write_start(&w, g);
-            glm_json_end_array(&w);
-            write_usage(&w, g);
-            glm_json_end_object(&w);
-            glm_sse_event(&g->out, NULL, glm_str_text(&json));
-            glm_str_deinit(&json);
-        }
-        glm_sse_event(&g->out, NULL, glm_text_c("[DONE]"));
+        end_stream(g);
         return;
+    }
+    for (uint32_t i = 0; i < g->n_choices; i++) {
+        glm_json_writer w = glm_json_writer_of(&k->done);
+        if (i > 0)
+            glm_str_append_c(&k->done, ", ");
+        write_choice(&w, g, &g->choices[i]);
     }
     glm_json_writer w = glm_json_writer_of(&g->out);
     write_start(&w, g);
-    for (uint32_t i = 0; i < g->n_choices; i++) {
-        const glm_choice *c = &g->choices[i];
-        glm_str text = {0};
-        for (size_t t = 0; k->batch.echo && t < k->n_ids; t++)
-            glm_str_append_text(&text, bytes_of(g->server, k->ids[t]));
-        glm_str_append_text(&text, glm_str_text(&c->text));
-        glm_json_begin_object(&w);
-        glm_json_write_key(&w, "index");
-        glm_json_write_u64(&w, c->index);
-        glm_json_write_key(&w, "text");
-        glm_json_write_text(&w, glm_str_text(&text));
-        glm_json_write_key(&w, "logprobs");
-        write_logprobs(&w, g, c);
-        glm_json_write_key(&w, "finish_reason");
-        glm_json_write_c(&w, finish_name(c));
-        glm_json_end_object(&w);
-        glm_str_deinit(&text);
-    }
+    glm_json_write_raw(&w, glm_str_text(&k->done));
     glm_json_end_array(&w);
     write_usage(&w, g);
     glm_json_end_object(&w);
@@ -350,7 +492,8 @@ static const glm_voice voice = {.begin = begin,
                                 .fail = fail,
                                 .keep_alive = keep_alive,
                                 .prompt_logprobs = prompt_logprobs,
-                                .free_state = free_state};
+                                .free_state = free_state,
+                                .next = next};
 
 /* ---- Requests ---- */
 
@@ -359,13 +502,13 @@ static bool is_ids(const glm_json *list)
     return list->type == GLM_JSON_ARRAY && list->first && list->first->type == GLM_JSON_NUMBER;
 }
 
-static bool read_prompts(batch *b, const glm_json *root, glm_field_error *err)
+static bool read_prompts(completion *k, const glm_json *root, glm_field_error *err)
 {
     const glm_json *prompt = glm_field(root, "prompt");
     if (!prompt || (prompt->type != GLM_JSON_STRING && prompt->type != GLM_JSON_ARRAY))
         return glm_field_refuse(err, "prompt", "prompt: expected a string or a list");
     if (prompt->type == GLM_JSON_STRING || is_ids(prompt)) {
-        b->prompts[b->n_prompts++] = prompt;
+        k->prompts[k->n_prompts++] = prompt;
         return true;
     }
     if (!prompt->first || prompt->length > PROMPTS_MAX)
@@ -375,50 +518,69 @@ static bool read_prompts(batch *b, const glm_json *root, glm_field_error *err)
         if (item->type != GLM_JSON_STRING && !is_ids(item))
             return glm_field_refuse(err, "prompt",
                                     "prompt: expected strings or lists of token ids");
-        b->prompts[b->n_prompts++] = item;
+        k->prompts[k->n_prompts++] = item;
     }
     return true;
 }
 
-/* The ids of a prompt, without anything added. */
-static bool encode(completion *k, const glm_server *s, const glm_json *prompt, bool adds_special,
+/* One prompt's ids, without anything added, behind those that k->ids has. */
+static bool encode(completion *k, const glm_server *s, const glm_json *prompt, size_t *n,
                    glm_field_error *err)
 {
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
     if (prompt->type == GLM_JSON_STRING) {
-        if (glm_tokenizer_encode(&k->ids, &k->n_ids, s->tokenizer, prompt->text, prompt->length, 0,
+        if (glm_tokenizer_encode(&ids, &n_ids, s->tokenizer, prompt->text, prompt->length, 0,
                                  NULL) != GLM_OK)
             return glm_field_refuse(err, "prompt", "prompt: no memory");
-        (void)adds_special; /* GLM's tokenizers add none */
-    } else {
-        k->ids = glm_new_array(int32_t, prompt->length);
-        if (!k->ids)
-            return glm_field_refuse(err, "prompt", "prompt: no memory");
-        for (const glm_json *item = prompt->first; item; item = item->next) {
-            int64_t id;
-            if (item->type != GLM_JSON_NUMBER ||
-                !glm_json_text_i64(item->text, item->length, &id) || id < 0 ||
-                id >= (int64_t)s->info.n_vocab)
-                return glm_field_refuse(err, "prompt", "prompt: expected token ids below %u",
-                                        s->info.n_vocab);
-            k->ids[k->n_ids++] = (int32_t)id;
-        }
+    } else if (!(ids = glm_new_array(int32_t, prompt->length))) {
+        return glm_field_refuse(err, "prompt", "prompt: no memory");
     }
-    if (k->n_ids == 0)
-        return glm_field_refuse(err, "prompt", "prompt: expected text, got none");
+    const bool is_list = prompt->type == GLM_JSON_ARRAY;
+    for (const glm_json *item = is_list ? prompt->first : NULL; item; item = item->next) {
+        int64_t id;
+        if (item->type != GLM_JSON_NUMBER || !glm_json_text_i64(item->text, item->length, &id) ||
+            id < 0 || id >= (int64_t)s->info.n_vocab) {
+            free(ids);
+            return glm_field_refuse(err, "prompt", "prompt: expected token ids below %u",
+                                    s->info.n_vocab);
+        }
+        ids[n_ids++] = (int32_t)id;
+    }
+    int32_t *all = n_ids ? realloc(k->ids, (*n + n_ids) * sizeof *ids) : NULL;
+    if (all) {
+        memcpy(all + *n, ids, n_ids * sizeof *ids);
+        k->ids = all;
+        *n += n_ids;
+    }
+    free(ids);
+    return all || glm_field_refuse(err, "prompt", "prompt: expected text, got none");
+}
+
+static bool encode_all(completion *k, const glm_server *s, glm_field_error *err)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < k->n_prompts; i++) {
+        if (!encode(k, s, k->prompts[i], &n, err))
+            return false;
+        k->first[i + 1] = n;
+        if (n - k->first[i] >= s->engine.n_ctx)
+            k->at = i; /* starting with it refuses them all before anything is sent */
+    }
     return true;
 }
 
-static bool read_fields(glm_generation *g, batch *b, int64_t *max_tokens, glm_field_error *err)
+static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, glm_field_error *err)
 {
     const glm_json *root = g->root;
     int64_t n = 1, best = -1, n_top = -1;
     const glm_json *logprobs = glm_field(root, "logprobs");
     const glm_json *options = glm_field(root, "stream_options");
     *max_tokens = 16;
-    if (!read_prompts(b, root, err) || !glm_field_int(root, "n", 1, CHOICES_MAX, &n, err) ||
+    if (!read_prompts(k, root, err) || !glm_field_int(root, "n", 1, CHOICES_MAX, &n, err) ||
         !glm_field_int(root, "best_of", 1, CHOICES_MAX, &best, err) ||
         !glm_field_int(root, "max_tokens", -1, INT64_MAX, max_tokens, err) ||
-        !glm_field_bool(root, "echo", &b->echo, err) ||
+        !glm_field_bool(root, "echo", &k->echo, err) ||
         !glm_field_bool(root, "stream", &g->streams, err))
         return false;
     if (glm_field(root, "suffix"))
@@ -427,10 +589,8 @@ static bool read_fields(glm_generation *g, batch *b, int64_t *max_tokens, glm_fi
         return glm_field_refuse(err, "best_of", "best_of: other than n is not supported");
     if (logprobs && !glm_field_int(root, "logprobs", 0, 20, &n_top, err))
         return false;
-    if (*max_tokens == 0 && !b->echo)
+    if (*max_tokens == 0 && !k->echo)
         return glm_field_refuse(err, "max_tokens", "max_tokens: expected 1 or more without echo");
-    if (b->n_prompts > 1 && g->streams)
-        return glm_field_refuse(err, "prompt", "prompt: streams of several are not supported");
     if (options && (options->type != GLM_JSON_OBJECT ||
                     !glm_field_bool(options, "include_usage", &g->include_usage, err) ||
                     !glm_field_bool(options, "continuous_usage_stats", &g->continuous_usage, err)))
@@ -452,39 +612,34 @@ void glm_handle_completions(glm_call *call)
     if (!g || !glm_read_model(g))
         return;
     completion *k = glm_new(completion);
-    glm_generation_params p = {.voice = &voice, .request = glm_request_params_default()};
-    glm_sampler_params sampler = glm_sampler_params_of(g->server->model);
-    glm_field_error err;
-    glm_new_id(g->id, "cmpl-");
-    p.request.sampler = &sampler;
-    bool is_fine = k ? read_fields(g, &k->batch, &p.max_tokens, &err)
-                     : glm_field_refuse(&err, "prompt", "prompt: no memory");
-    is_fine = is_fine && glm_read_sampling(g, "stop", &sampler, &p.request, &err);
-    if (is_fine && k->batch.n_prompts > 1)
-        is_fine = glm_field_refuse(&err, "prompt", "prompt: several at once are not supported yet");
-    is_fine = is_fine && encode(k, g->server, k->batch.prompts[0], false, &err);
-    glm_error failure;
-    glm_status st =
-        is_fine ? glm_read_constraint(&p.request.constraint, g, NULL, false, &failure) : GLM_EARG;
-    if (st != GLM_OK) {
-        if (k)
-            free(k->ids);
-        free(k);
-        if (!is_fine) {
-            glm_generation_refuse(g, &err);
-            return;
-        }
-        glm_generation_discard(g);
-        glm_answer_status(call, st, &failure);
+    glm_field_error field;
+    glm_error err;
+    if (!k) {
+        glm_field_refuse(&field, "prompt", "prompt: no memory");
+        glm_generation_refuse(g, &field);
         return;
     }
+    glm_generation_params *p = &k->params;
+    *p = (glm_generation_params){.voice = &voice, .request = glm_request_params_default()};
+    k->sampler = glm_sampler_params_of(g->server->model);
+    p->request.sampler = &k->sampler;
+    g->voice = &voice;
     g->state = k;
-    p.ids = k->ids;
-    p.n_ids = k->n_ids;
-    p.max_tokens = p.max_tokens == 0 ? 1 : p.max_tokens < 0 ? 0 : p.max_tokens;
-    p.request.want_prompt_logprobs = k->batch.echo && g->wants_logprobs;
-    if (p.request.want_prompt_logprobs)
-        add_entry(&k->prompt, k->ids[0], (double)NAN, NULL, 0);
-    glm_generation_start(g, &p);
-    glm_constraint_release(p.request.constraint);
+    glm_new_id(g->id, "cmpl-");
+    if (!read_fields(g, k, &p->max_tokens, &field) ||
+        !glm_read_sampling(g, "stop", &k->sampler, &p->request, &field) ||
+        !encode_all(k, g->server, &field)) {
+        glm_generation_refuse(g, &field);
+        return;
+    }
+    glm_status st = glm_read_constraint(&p->request.constraint, g, NULL, false, &err);
+    if (st != GLM_OK) {
+        glm_generation_discard(g);
+        glm_answer_status(call, st, &err);
+        return;
+    }
+    p->max_tokens = p->max_tokens == 0 ? 1 : p->max_tokens < 0 ? 0 : p->max_tokens;
+    p->request.want_prompt_logprobs = k->echo && g->wants_logprobs;
+    set_prompt(g);
+    glm_generation_start(g, p);
 }

@@ -46,12 +46,36 @@ glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const gl
     return g;
 }
 
+static void free_choices(glm_generation *g)
+{
+    for (uint32_t i = 0; g->choices && i < g->n_choices; i++) {
+        glm_choice *c = &g->choices[i];
+        glm_chat_parser_destroy(c->parser);
+        glm_str_deinit(&c->stop.held);
+        glm_str_deinit(&c->text);
+        glm_str_deinit(&c->logprobs);
+        free(c->call_ids);
+        free(c->state);
+    }
+    free(g->choices);
+    g->choices = NULL;
+}
+
+/* Cancel what still runs; none of its events is heard of again. */
+static void end_request(glm_generation *g)
+{
+    if (!g->request)
+        return;
+    glm_request_release(g->request);
+    glm_server_forget(g->server, g);
+    g->request = NULL;
+}
+
 /* All but the call. */
 static void free_parts(glm_generation *g)
 {
-    if (g->request) {
-        glm_request_release(g->request);
-        glm_server_forget(g->server, g);
+    end_request(g);
+    if (g->is_listed) {
         glm_key *key = glm_auth_of_owner(&g->server->auth, g->call->owner);
         if (key && key->n_active > 0)
             key->n_active--;
@@ -65,16 +89,7 @@ static void free_parts(glm_generation *g)
     }
     if (g->voice && g->voice->free_state && g->state)
         g->voice->free_state(g);
-    for (uint32_t i = 0; g->choices && i < g->n_choices; i++) {
-        glm_choice *c = &g->choices[i];
-        glm_chat_parser_destroy(c->parser);
-        glm_str_deinit(&c->stop.held);
-        glm_str_deinit(&c->text);
-        glm_str_deinit(&c->logprobs);
-        free(c->call_ids);
-        free(c->state);
-    }
-    free(g->choices);
+    free_choices(g);
     free(g->state);
     glm_watch_free(g->timer);
     glm_chat_request_destroy(g->chat);
@@ -159,10 +174,14 @@ static void flush(glm_generation *g)
     }
 }
 
-/* The answer is complete: end the exchange and everything. */
+static bool start_next(glm_generation *g);
+
+/* The answer is complete: go on with what is next, or end the exchange and everything. */
 static void finish(glm_generation *g)
 {
     glm_call *call = g->call;
+    if (start_next(g))
+        return;
     g->voice->end(g);
     if (g->has_begun) {
         flush(g);
@@ -480,6 +499,7 @@ static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error 
 static void enlist(glm_generation *g)
 {
     glm_server *s = g->server;
+    g->is_listed = true;
     glm_key *key = glm_auth_of_owner(&s->auth, g->call->owner);
     if (key)
         key->n_active++;
@@ -489,6 +509,30 @@ static void enlist(glm_generation *g)
         s->first->previous = g;
     s->first = g;
     glm_http_set_user(g->call->x, g);
+}
+
+/* Whether there was more to do, which is begun, or has failed and ended all. */
+static bool start_next(glm_generation *g)
+{
+    glm_error err;
+    glm_generation_params *p = g->voice->next ? g->voice->next(g) : NULL;
+    if (!p)
+        return false;
+    end_request(g);
+    free_choices(g);
+    g->n_over = 0;
+    glm_status st = make_choices(g, p, &err);
+    if (st == GLM_OK)
+        st = submit(g, p, &err);
+    if (st == GLM_OK) {
+        g->n_prompt = (uint32_t)p->n_ids;
+        g->n_cached = 0;
+        g->is_waiting = true;
+        flush(g);
+        return true;
+    }
+    fail(g, st == GLM_EBUSY ? 503 : 500, err.text);
+    return true;
 }
 
 void glm_generation_start(glm_generation *g, glm_generation_params *p)

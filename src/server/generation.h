@@ -51,6 +51,8 @@ typedef struct glm_voice {
     void (*keep_alive)(glm_generation *g);
     void (*prompt_logprobs)(glm_generation *g, const glm_event *event); /* may be NULL */
     void (*free_state)(glm_generation *g); /* what the states point to; may be NULL */
+    /* Behind an answer: what else is to be generated in the same exchange, NULL for nothing. May be NULL. */
+    struct glm_generation_params *(*next)(glm_generation *g);
 } glm_voice;
 
 struct glm_generation {
@@ -69,6 +71,7 @@ struct glm_generation {
     char id[GLM_ID_BYTES];
     char model[256];
     bool streams, has_begun, is_paused;
+    bool is_listed; /* among the server's, with its request counted */
     bool include_usage, continuous_usage;
     bool wants_logprobs, single_call, hides_reasoning, keeps_tags;
     bool lost_event; /* under the server's lock */

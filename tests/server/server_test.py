@@ -219,6 +219,54 @@ class Completions(Base):
         self.assertEqual("".join(e["choices"][0]["text"] for _, e in events[:-1]), whole)
 
 
+    def test_several_prompts(self):
+        """Index p * n + k; each as it is alone; usage over all. What lm-eval sends: lists of ids, echo, logprobs, one token."""
+        body = {"max_tokens": 6, "temperature": 0, "n": 2, "logprobs": 2, "echo": True}
+        prompts = ["abc", [5, 6, 7, 8], "the end"]
+        whole = self.s.post("/v1/completions", {**body, "prompt": prompts})[1]
+        self.assertEqual([c["index"] for c in whole["choices"]], list(range(6)))
+        used = 0
+        for p, prompt in enumerate(prompts):
+            alone = self.s.post("/v1/completions", {**body, "prompt": prompt})[1]
+            used += alone["usage"]["total_tokens"]
+            for k in range(2):
+                self.assertEqual({**whole["choices"][2 * p + k], "index": k}, alone["choices"][k])
+        self.assertEqual(whole["usage"]["total_tokens"], used)
+        requests = {"prompt": [[5, 6, 7], [9, 10]], "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True, "seed": 1234}
+        for c, n in zip(self.s.post("/v1/completions", requests)[1]["choices"], (4, 3)):
+            lp = c["logprobs"]
+            self.assertEqual([len(lp[k]) for k in ("tokens", "token_logprobs", "top_logprobs", "text_offset")], [n] * 4)
+            self.assertIsNone(lp["token_logprobs"][0])
+            for x, top in zip(lp["token_logprobs"][1:], lp["top_logprobs"][1:]):
+                self.assertGreaterEqual(max(top.values()), x)
+        for prompts, param in (([[5], []], "prompt"), ([], "prompt"), (["a", 5], "prompt"), (["a", ""], "prompt"),
+                               (["a", [10 ** 9]], "prompt"), (["a"] * 257, "prompt"), ({}, "prompt")):
+            status, r = self.s.post("/v1/completions", {"prompt": prompts})
+            self.assertEqual((status, r["error"]["param"]), (400, param), (prompts, r))
+        status, r = self.s.post("/v1/completions", {"prompt": ["a", "x " * 3000, "b"], "stream": True})
+        self.assertEqual((status, r["error"]["code"]), (400, "context_length_exceeded"))
+
+    def test_streamed_logprobs_are_the_whole_ones(self):
+        for echo in (False, True):
+            body = {"prompt": ["abc", [5, 6, 7]], "max_tokens": 8, "seed": 4, "logprobs": 2, "echo": echo, "n": 2,
+                    "stream_options": {"include_usage": True}}
+            whole = self.s.post("/v1/completions", {k: v for k, v in body.items() if k != "stream_options"})[1]
+            events = self.s.events("/v1/completions", body)
+            self.assertEqual(events[-1][1], "[DONE]")
+            self.assertEqual(events[-2][1]["usage"]["total_tokens"], whole["usage"]["total_tokens"])
+            for choice in whole["choices"]:
+                text, finish, lists = "", None, {k: [] for k in choice["logprobs"]}
+                for _, e in events[:-2]:
+                    c = e["choices"][0]
+                    if c["index"] != choice["index"]:
+                        continue
+                    text += c["text"]
+                    finish = c["finish_reason"] or finish
+                    for k in lists:
+                        lists[k] += (c["logprobs"] or lists)[k] if c["logprobs"] else []
+                self.assertEqual((text, finish, lists), (choice["text"], choice["finish_reason"], choice["logprobs"]))
+
+
 class Extras(Base):
     def test_simple_routes(self):
         for path in ("/health", "/v1/health", "/ping", "/version", "/v1/models", "/props", "/slots", "/metrics", "/tokenizer_info", "/"):
