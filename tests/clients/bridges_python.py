@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """litellm and LangChain against GLM_TEST_URL. Prints a line a case."""
+import asyncio
 import json
 import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing is fetched
 import litellm  # noqa: E402
+import openai  # noqa: E402
 from langchain_core.messages import HumanMessage, ToolMessage  # noqa: E402
 from langchain_openai import ChatOpenAI  # noqa: E402
 
@@ -61,6 +63,43 @@ def lang_tools():
     assert chat.invoke(messages).content == "It is 4 C in Oslo."
 
 
-for case in (lite_plain, lite_stream, lite_tools, lite_error, lang_plain_and_stream, lang_tools):
+def lite_cancel():
+    async def leave():
+        stream = await litellm.acompletion(model="hosted_vllm/glm-test", api_base=URL, api_key="none", num_retries=0, stream=True,
+                                           messages=[{"role": "user", "content": "Count slowly."}])
+        n = 0
+        async for _ in stream:
+            n += 1
+            if n == 12:
+                break
+        await stream.aclose()
+    asyncio.run(leave())
+
+
+def lang_responses():
+    chat = ChatOpenAI(model="glm-test", base_url=URL, api_key="none", max_retries=0, use_responses_api=True)
+    blocks = chat.invoke("Say hello.").content_blocks
+    assert [b["type"] for b in blocks] == ["reasoning", "text"] and blocks[1]["text"] == "Hello there.", blocks
+
+
+def lang_cancel():
+    stream = ChatOpenAI(model="glm-test", base_url=URL, api_key="none", max_retries=0).stream("Count slowly.")
+    for _, _ in zip(range(12), stream):
+        pass
+    stream.close()
+
+
+def lang_error():
+    chat = ChatOpenAI(model="glm-test", base_url=URL, api_key="none", max_retries=0)
+    try:
+        chat.invoke("a" * 300000)
+    except openai.BadRequestError as e:
+        assert e.code == "context_length_exceeded", e
+        return
+    raise AssertionError("a prompt longer than the context was taken")
+
+
+for case in (lite_plain, lite_stream, lite_tools, lite_cancel, lite_error, lang_plain_and_stream, lang_tools, lang_responses,
+             lang_cancel, lang_error):
     case()
     print("ok", case.__name__, flush=True)
