@@ -327,9 +327,33 @@ static void fail(glm_generation *g, int status, const char *message)
     glm_str_deinit(&json);
 }
 
+/* A comment; a chunk for those who asked for one, as llama.cpp sends it. */
 static void keep_alive(glm_generation *g)
 {
-    glm_sse_comment(&g->out, "keep-alive");
+    if (!g->wants_progress || !g->progress.n_done) {
+        glm_generation_tell_progress(g);
+        return;
+    }
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    write_start(&w, g, "chat.completion.chunk");
+    glm_json_write_key(&w, "choices");
+    glm_json_begin_array(&w);
+    glm_json_end_array(&w);
+    glm_json_write_key(&w, "prompt_progress");
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "total");
+    glm_json_write_u64(&w, g->n_prompt);
+    glm_json_write_key(&w, "cache");
+    glm_json_write_u64(&w, g->n_cached);
+    glm_json_write_key(&w, "processed");
+    glm_json_write_u64(&w, g->progress.n_done);
+    glm_json_write_key(&w, "seconds_left");
+    glm_json_write_double(&w, g->progress.seconds_left);
+    glm_json_end_object(&w);
+    glm_json_end_object(&w);
+    glm_sse_event(&g->out, NULL, glm_str_text(&json));
+    glm_str_deinit(&json);
 }
 
 static const glm_voice voice = {.begin = begin,
@@ -354,14 +378,16 @@ static bool refuse_unsupported(const glm_json *root, glm_field_error *err)
     const glm_json *modalities = glm_field(root, "modalities");
     for (const glm_json *m = modalities ? modalities->first : NULL; m; m = m->next)
         if (!glm_json_is(m, "text"))
-            return glm_field_refuse(err, "modalities", "modalities: only text is not supported");
+            return glm_field_refuse(err, "modalities",
+                                    "modalities: other than text is not supported");
     return true;
 }
 
 static bool read_stream(glm_generation *g, glm_field_error *err)
 {
     const glm_json *options = glm_field(g->root, "stream_options");
-    if (!glm_field_bool(g->root, "stream", &g->streams, err))
+    if (!glm_field_bool(g->root, "stream", &g->streams, err) ||
+        !glm_field_bool(g->root, "return_progress", &g->wants_progress, err))
         return false;
     if (!options)
         return true;

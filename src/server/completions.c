@@ -479,18 +479,13 @@ static void fail(glm_generation *g, int status, const char *message)
     glm_str_deinit(&json);
 }
 
-static void keep_alive(glm_generation *g)
-{
-    glm_sse_comment(&g->out, "keep-alive");
-}
-
 static const glm_voice voice = {.begin = begin,
                                 .delta = delta,
                                 .token = token,
                                 .over = over,
                                 .end = end,
                                 .fail = fail,
-                                .keep_alive = keep_alive,
+                                .keep_alive = glm_generation_tell_progress,
                                 .prompt_logprobs = prompt_logprobs,
                                 .free_state = free_state,
                                 .next = next};

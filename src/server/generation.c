@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "net/sse.h"
 
 /* While a prompt is read a client hears something this often. */
 #define KEEP_ALIVE_S 10
@@ -212,6 +213,15 @@ static void fail(glm_generation *g, int status, const char *message)
     free_all(g);
 }
 
+void glm_generation_tell_progress(glm_generation *g)
+{
+    char text[96] = "keep-alive";
+    if (g->progress.n_done)
+        snprintf(text, sizeof text, "prompt %u of %u tokens, about %.0f s left", g->progress.n_done,
+                 g->n_prompt, g->progress.seconds_left);
+    glm_sse_comment(&g->out, text);
+}
+
 static void on_keep_alive(void *ctx)
 {
     glm_generation *g = ctx;
@@ -383,7 +393,12 @@ void glm_generation_feed(glm_generation *g, const glm_event *event)
         g->n_cached = event->n_cached;
     switch (event->kind) {
     case GLM_EVENT_STARTED:
+        return;
     case GLM_EVENT_PREFILL:
+        /* A prompt may fall back to fewer tokens than it hoped to share; nobody needs to see that. */
+        if (event->n_done >= g->progress.n_done)
+            g->progress = (glm_progress){event->n_done, event->seconds_left};
+        on_keep_alive(g);
         return;
     case GLM_EVENT_PROMPT_LOGPROBS:
         if (g->voice->prompt_logprobs)
@@ -527,6 +542,7 @@ static bool start_next(glm_generation *g)
     if (st == GLM_OK) {
         g->n_prompt = (uint32_t)p->n_ids;
         g->n_cached = 0;
+        g->progress = (glm_progress){0};
         g->is_waiting = true;
         flush(g);
         return true;

@@ -48,12 +48,19 @@ typedef struct glm_voice {
     void (*over)(glm_generation *g, glm_choice *c);
     void (*end)(glm_generation *g); /* last events, or the whole answer in g->out */
     void (*fail)(glm_generation *g, int status, const char *message); /* of a stream that began */
+    /* While the prompt is read, now and then: g->progress says how far it is. */
     void (*keep_alive)(glm_generation *g);
     void (*prompt_logprobs)(glm_generation *g, const glm_event *event); /* may be NULL */
     void (*free_state)(glm_generation *g); /* what the states point to; may be NULL */
     /* Behind an answer: what else is to be generated in the same exchange, NULL for nothing. May be NULL. */
     struct glm_generation_params *(*next)(glm_generation *g);
 } glm_voice;
+
+/** How far the reading of a prompt is. */
+typedef struct glm_progress {
+    uint32_t n_done;     /* tokens behind us, cached ones included; 0: not known */
+    double seconds_left; /* estimate */
+} glm_progress;
 
 struct glm_generation {
     glm_server *server;
@@ -74,6 +81,8 @@ struct glm_generation {
     bool is_listed; /* among the server's, with its request counted */
     bool include_usage, continuous_usage;
     bool wants_logprobs, single_call, hides_reasoning, keeps_tags;
+    bool wants_progress; /* llama.cpp's return_progress */
+    glm_progress progress;
     bool lost_event; /* under the server's lock */
     bool is_waiting; /* for its first token: keep-alives are due */
     uint32_t n_top;
@@ -111,6 +120,9 @@ void glm_generation_feed(glm_generation *g, const glm_event *event);
 void glm_generation_lose_event(glm_generation *g);
 void glm_generation_lose_peer(glm_generation *g);
 void glm_generation_resume(glm_generation *g);
+
+/** A comment for a stream: how far the prompt is, or just that all is well. */
+void glm_generation_tell_progress(glm_generation *g);
 
 /** Begin the answer's stream with the usual headers. */
 void glm_generation_open_stream(glm_generation *g);

@@ -120,6 +120,13 @@ static void send_ping(glm_generation *g)
     close_event(&e, g);
 }
 
+static void keep_alive(glm_generation *g)
+{
+    if (g->progress.n_done)
+        glm_generation_tell_progress(g);
+    send_ping(g);
+}
+
 static void begin(glm_generation *g)
 {
     if (!g->streams)
@@ -316,7 +323,7 @@ static const glm_voice voice = {.begin = begin,
                                 .over = over,
                                 .end = end,
                                 .fail = fail,
-                                .keep_alive = send_ping};
+                                .keep_alive = keep_alive};
 
 /* ---- Requests: from blocks to Chat Completions' shape ---- */
 

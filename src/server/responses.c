@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/mem.h"
 #include "net/sse.h"
 #include "server/chat_input.h"
@@ -24,11 +25,17 @@ typedef struct response_state {
     char id[GLM_ID_BYTES]; /* of the open item */
     uint64_t index;        /* of it, or of the next one */
     uint64_t sequence;
-    glm_str text;  /* of the open item: reasoning, text or arguments */
-    glm_str name;  /* of the open call */
-    glm_str items; /* JSON of those that are complete, apart by commas */
+    glm_str text;     /* of the open item: reasoning, text or arguments */
+    glm_str name;     /* of the open call */
+    glm_str items;    /* JSON of those that are complete, apart by commas */
+    glm_str said;     /* text of a stream with log-probabilities, until its token comes */
+    glm_str fresh;    /* log-probabilities not sent yet, apart by commas */
+    glm_str logprobs; /* all of the open message's */
+    uint64_t told_ns; /* when progress was last told */
     char call_id[GLM_ID_BYTES];
 } response_state;
+
+#define KEEP_ALIVE_S 5
 
 static void member(glm_json_writer *w, const char *key, const char *text)
 {
@@ -144,7 +151,18 @@ static void write_response(glm_json_writer *w, const glm_generation *g, const ch
     glm_json_end_object(w);
 }
 
-static void write_text_part(glm_json_writer *w, const char *type, glm_text text)
+/* A list of entries that are JSON apart by commas. */
+static void write_logprobs(glm_json_writer *w, const glm_str *entries)
+{
+    glm_json_write_key(w, "logprobs");
+    glm_json_begin_array(w);
+    if (entries->length > 0)
+        glm_json_write_raw(w, glm_str_text(entries));
+    glm_json_end_array(w);
+}
+
+static void write_text_part(glm_json_writer *w, const char *type, glm_text text,
+                            const glm_str *logprobs)
 {
     glm_json_begin_object(w);
     member(w, "type", type);
@@ -154,9 +172,7 @@ static void write_text_part(glm_json_writer *w, const char *type, glm_text text)
         glm_json_write_key(w, "annotations");
         glm_json_begin_array(w);
         glm_json_end_array(w);
-        glm_json_write_key(w, "logprobs");
-        glm_json_begin_array(w);
-        glm_json_end_array(w);
+        write_logprobs(w, logprobs);
     }
     glm_json_end_object(w);
 }
@@ -218,7 +234,7 @@ static void write_item(glm_json_writer *w, const glm_generation *g, bool is_done
         glm_json_write_key(w, "content");
         glm_json_begin_array(w);
         if (is_done)
-            write_text_part(w, is_message ? "output_text" : "reasoning_text", text);
+            write_text_part(w, is_message ? "output_text" : "reasoning_text", text, &r->logprobs);
         glm_json_end_array(w);
     }
     member(w, "status", is_done ? "completed" : "in_progress");
@@ -282,7 +298,8 @@ static void send_part(glm_generation *g, const char *name, glm_text text)
     open_event(&e, g, name);
     write_place(&e.w, r);
     glm_json_write_key(&e.w, "part");
-    write_text_part(&e.w, r->item == ITEM_MESSAGE ? "output_text" : "reasoning_text", text);
+    write_text_part(&e.w, r->item == ITEM_MESSAGE ? "output_text" : "reasoning_text", text,
+                    &r->logprobs);
     close_event(&e, g);
 }
 
@@ -319,11 +336,43 @@ static void send_text(glm_generation *g, bool is_done, glm_text text)
     glm_json_write_key(&e.w, !is_done ? "delta" : r->item == ITEM_CALL ? "arguments" : "text");
     glm_json_write_text(&e.w, text);
     if (r->item == ITEM_MESSAGE) {
-        glm_json_write_key(&e.w, "logprobs");
-        glm_json_begin_array(&e.w);
-        glm_json_end_array(&e.w);
+        write_logprobs(&e.w, is_done ? &r->logprobs : &r->fresh);
     }
     close_event(&e, g);
+}
+
+static void append_entries(glm_str *to, const glm_str *entries)
+{
+    if (to->length > 0)
+        glm_str_append_c(to, ", ");
+    glm_str_append_text(to, glm_str_text(entries));
+}
+
+/* The text that waited, with the log-probabilities of its tokens. */
+static void send_said(glm_generation *g)
+{
+    response_state *r = g->state;
+    if (r->said.length > 0 || r->fresh.length > 0)
+        send_text(g, false, glm_str_text(&r->said));
+    if (r->fresh.length > 0)
+        append_entries(&r->logprobs, &r->fresh);
+    glm_str_clear(&r->said);
+    glm_str_clear(&r->fresh);
+}
+
+/* Of tokens of the message alone; reasoning, tags and calls have none here. */
+static void token(glm_generation *g, glm_choice *c, const glm_event *event)
+{
+    response_state *r = g->state;
+    (void)c;
+    if (!g->wants_logprobs || r->item != ITEM_MESSAGE || event->is_end)
+        return;
+    glm_str entry = {0};
+    glm_json_writer w = glm_json_writer_of(&entry);
+    glm_write_logprob(&w, g->server, event);
+    append_entries(&r->fresh, &entry);
+    glm_str_deinit(&entry);
+    send_said(g);
 }
 
 static void close_item(glm_generation *g)
@@ -331,6 +380,7 @@ static void close_item(glm_generation *g)
     response_state *r = g->state;
     if (r->item == ITEM_NONE)
         return;
+    send_said(g);
     send_text(g, true, glm_str_text(&r->text));
     if (r->item != ITEM_CALL)
         send_part(g, "response.content_part.done", glm_str_text(&r->text));
@@ -351,6 +401,7 @@ static void open_item(glm_generation *g, item kind)
     r->item = kind;
     glm_new_id(r->id, prefixes[kind]);
     glm_str_clear(&r->text);
+    glm_str_clear(&r->logprobs);
     send_item(g, "response.output_item.added", false);
     if (kind != ITEM_CALL)
         send_part(g, "response.content_part.added", (glm_text){"", 0});
@@ -395,7 +446,10 @@ static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
         return;
     }
     glm_str_append_text(&r->text, text);
-    send_text(g, false, text);
+    if (g->wants_logprobs && r->item == ITEM_MESSAGE)
+        glm_str_append_text(&r->said, text);
+    else
+        send_text(g, false, text);
 }
 
 static void over(glm_generation *g, glm_choice *c)
@@ -425,9 +479,32 @@ static void fail(glm_generation *g, int status, const char *message)
     send_response(g, "response.failed", "failed", NULL, message);
 }
 
+/* An event, as comments keep no Codex waiting. Its response may be long (tools): no more of them than are needed. */
 static void keep_alive(glm_generation *g)
 {
-    send_response(g, "response.in_progress", "in_progress", NULL, NULL);
+    response_state *r = g->state;
+    const uint64_t now = glm_clock_ns();
+    if (now - r->told_ns < (uint64_t)KEEP_ALIVE_S * 1000000000u) {
+        glm_generation_tell_progress(g);
+        return;
+    }
+    r->told_ns = now;
+    event_line e;
+    open_event(&e, g, "response.in_progress");
+    glm_json_write_key(&e.w, "response");
+    write_response(&e.w, g, "in_progress", NULL, NULL);
+    if (g->progress.n_done) {
+        glm_json_write_key(&e.w, "prompt_progress");
+        glm_json_begin_object(&e.w);
+        glm_json_write_key(&e.w, "total");
+        glm_json_write_u64(&e.w, g->n_prompt);
+        glm_json_write_key(&e.w, "processed");
+        glm_json_write_u64(&e.w, g->progress.n_done);
+        glm_json_write_key(&e.w, "seconds_left");
+        glm_json_write_double(&e.w, g->progress.seconds_left);
+        glm_json_end_object(&e.w);
+    }
+    close_event(&e, g);
 }
 
 static void free_state(glm_generation *g)
@@ -436,10 +513,14 @@ static void free_state(glm_generation *g)
     glm_str_deinit(&r->text);
     glm_str_deinit(&r->name);
     glm_str_deinit(&r->items);
+    glm_str_deinit(&r->said);
+    glm_str_deinit(&r->fresh);
+    glm_str_deinit(&r->logprobs);
 }
 
 static const glm_voice voice = {.begin = begin,
                                 .delta = delta,
+                                .token = token,
                                 .over = over,
                                 .end = end,
                                 .fail = fail,
@@ -721,6 +802,22 @@ static bool convert(glm_str *out, const glm_json *root, glm_field_error *err)
     return out->has_failed ? glm_field_refuse(err, "input", "input: no memory") : true;
 }
 
+/* "include": ["message.output_text.logprobs"], and top_logprobs, which asks for them too. */
+static bool read_logprobs(glm_generation *g, glm_field_error *err)
+{
+    const glm_json *include = glm_field(g->root, "include");
+    int64_t n_top = 0;
+    if (include && include->type != GLM_JSON_ARRAY)
+        return glm_field_refuse(err, "include", "include: expected a list");
+    if (!glm_field_int(g->root, "top_logprobs", 0, 20, &n_top, err))
+        return false;
+    for (const glm_json *i = include ? include->first : NULL; i; i = i->next)
+        g->wants_logprobs |= glm_json_is(i, "message.output_text.logprobs");
+    g->wants_logprobs |= n_top > 0;
+    g->n_top = (uint32_t)n_top;
+    return true;
+}
+
 static bool read_fields(glm_generation *g, int64_t *max_tokens, glm_field_error *err)
 {
     static const char *const unsupported[] = {"previous_response_id", "conversation"};
@@ -730,6 +827,8 @@ static bool read_fields(glm_generation *g, int64_t *max_tokens, glm_field_error 
             return glm_field_refuse(err, unsupported[i], "%s: not supported: nothing is stored",
                                     unsupported[i]);
     *max_tokens = 0;
+    if (!read_logprobs(g, err))
+        return false;
     if (!glm_field_bool(g->root, "background", &background, err) ||
         !glm_field_int(g->root, "max_output_tokens", 1, INT64_MAX, max_tokens, err) ||
         !glm_field_bool(g->root, "stream", &g->streams, err))

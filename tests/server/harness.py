@@ -38,7 +38,8 @@ class Server:
         script = os.path.join(self.folder.name, "script.json")
         with open(script, "w", encoding="utf-8") as f:
             json.dump(RULES, f)
-        self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", "--ctx", "1000", "--script", script, *options],
+        self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", *([] if "--ctx" in options else ["--ctx", "1000"]),
+                                         "--script", script, *options],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):

@@ -5,6 +5,7 @@
 usage: server_test.py GLM MODEL [TEST...]
 """
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -195,8 +196,23 @@ class Responses(Base):
         _, r = self.s.post("/v1/responses", body)
         self.assertEqual(r["output"][-1]["content"][0]["text"], "It rains in Oslo.")
 
+    def test_logprobs(self):
+        """Of the message's tokens alone, and the same whole and streamed."""
+        body = {"input": "say hello", "include": ["message.output_text.logprobs"], "top_logprobs": 2}
+        whole = self.s.post("/v1/responses", body)[1]["output"][1]["content"][0]
+        self.assertEqual("".join(e["token"] for e in whole["logprobs"]), "Hello from glm.")
+        self.assertTrue(all(len(e["top_logprobs"]) == 2 and e["logprob"] < 0 for e in whole["logprobs"]))
+        events = self.s.events("/v1/responses", body)
+        deltas = [e for n, e in events if n == "response.output_text.delta"]
+        self.assertEqual(sum((e["logprobs"] for e in deltas), []), whole["logprobs"])
+        self.assertEqual("".join(e["delta"] for e in deltas), "Hello from glm.")
+        done = [e for n, e in events if n == "response.output_text.done"][0]
+        self.assertEqual(done["logprobs"], whole["logprobs"])
+        self.assertEqual(events[-1][1]["response"]["output"][1]["content"][0], whole)
+        self.assertEqual(self.s.post("/v1/responses", {**body, "include": [], "top_logprobs": 0})[1]["output"][1]["content"][0]["logprobs"], [])
+
     def test_refusals(self):
-        for field, value in (("previous_response_id", "resp_1"), ("background", True), ("input", 5)):
+        for field, value in (("include", 5), ("top_logprobs", 21), ("previous_response_id", "resp_1"), ("background", True), ("input", 5)):
             status, r = self.s.post("/v1/responses", {"input": "x", field: value})
             self.assertEqual((status, r["error"]["param"]), (400, field))
         self.assertEqual(self.s.call("GET", "/v1/responses/resp_1")[0], 404)
@@ -400,6 +416,40 @@ class Keys(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("Address already in use", run.stderr)
         self.assertEqual(s.stop(signal.SIGINT), 0)
+
+
+class Progress(unittest.TestCase):
+    def test_of_a_long_prompt_in_every_api(self):
+        s = Server("--ctx", "4096", "--threads", "1")
+        text = "a b c d " * 900
+        stop = threading.Event()
+
+        def keep_busy():  # prompts are read in turns, so that each takes long enough to be told of
+            while not stop.is_set():
+                s.post("/v1/completions", {"prompt": f"{time.monotonic()} " + text, "max_tokens": 1})
+        other = threading.Thread(target=keep_busy)
+        other.start()
+        self.addCleanup(other.join)
+        self.addCleanup(stop.set)
+        time.sleep(0.3)
+        asked = {"stream": True, "max_tokens": 1, "max_output_tokens": 1}
+        for path, body in (("/v1/chat/completions", {"messages": user("1 " + text)}), ("/v1/completions", {"prompt": "2 " + text}),
+                           ("/v1/responses", {"input": "3 " + text}), ("/v1/messages", {"messages": user("4 " + text)})):
+            status, _, answer = s.call("POST", path, {**asked, **body})
+            self.assertEqual(status, 200)
+            told = re.findall(r": prompt (\d+) of (\d+) tokens, about \d+ s left\n\n", answer.decode())
+            done = [int(n) for n, _ in told]
+            self.assertTrue(done, (path, answer[:300]))
+            self.assertEqual(done, sorted(done))
+            self.assertLess(done[-1], int(told[0][1]))
+            self.assertEqual(len({total for _, total in told}), 1)
+        events = s.events("/v1/chat/completions", {"messages": user("5 " + text), "max_tokens": 1, "return_progress": True})
+        told = [e["prompt_progress"] for _, e in events[:-1] if "prompt_progress" in e]
+        self.assertTrue(told)
+        self.assertLess(told[0]["processed"], told[0]["total"])
+        stop.set()
+        other.join()
+        self.assertEqual(s.stop(), 0)
 
 
 class Load(Base):
