@@ -6,6 +6,7 @@
 #define GLM_KERNELS_ARM_VEC_NEON_H
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -132,6 +133,33 @@ static inline vf vf_load_f8_e4m3(const void *p)
     uint16x4_t sign = vshl_n_u16(vand_u16(b, vdup_n_u16(0x80)), 8);
     uint16x4_t half = vorr_u16(vorr_u16(sign, nan), vshl_n_u16(rest, 7));
     return vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_u16(half)), 256);
+}
+
+/* A byte's bits at their place in a float32: 2^-120 of its value; NaN is taken for 480. */
+static inline vf vf_load_f8_bits(const void *p)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    int16x4_t b = vget_low_s16(vmovl_s8(vcreate_s8(bytes)));
+    uint32x4_t bits = vreinterpretq_u32_s32(vshlq_n_s32(vmovl_s16(b), 20));
+    return vreinterpretq_f32_u32(vandq_u32(bits, vdupq_n_u32(0x87f00000)));
+}
+
+typedef uint8x16_t vb;
+
+static inline vb vb_zero(void)
+{
+    return vdupq_n_u8(0);
+}
+
+static inline vb vb_max_doubled(vb a, const void *p)
+{
+    return vmaxq_u8(a, vshlq_n_u8(vld1q_u8(p), 1));
+}
+
+static inline bool vb_has(vb a, int byte)
+{
+    return vmaxvq_u8(vceqq_u8(a, vdupq_n_u8((uint8_t)byte))) != 0;
 }
 
 static inline vf vf_load_i8(const void *p)

@@ -176,8 +176,89 @@ INLINE uint32_t one_token(glm_type type, bool must_prefetch, float *out, const g
     return r;
 }
 
+/* The scales of row r's blocks, times 2^120; false if one is too large for that, or not finite. */
+static bool small_scales(float *out, const glm_mat *w, uint32_t r)
+{
+    bool are_small = true;
+    for (uint32_t k = 0; k < w->n_cols; k += GLM_SCALE_BLOCK) {
+        float scale = w->scale ? glm_mat_block_scale(w, r, k) : 1;
+        are_small = are_small && scale < 128 && scale > -128;
+        out[k / GLM_SCALE_BLOCK] = scale * 0x1p120F;
+    }
+    return are_small;
+}
+
+/* acc[row] += n * 16 columns that share a scale; returns the largest of twice a byte. */
+INLINE vb add_f8(vf acc[TILE_ROWS][NV], vb seen, const char *w, size_t stride, vf factor,
+                 const float *x, size_t n)
+{
+#pragma GCC unroll 4
+    for (size_t k = 0; k < n * 16; k += 16)
+#pragma GCC unroll 4
+        for (int i = 0; i < TILE_ROWS; i++) {
+            const char *p = w + (size_t)i * stride + k;
+            seen = vb_max_doubled(seen, p);
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; v++) {
+                vf weight = vf_mul(vf_load_f8_bits(p + v * VL), factor);
+                acc[i][v] = vf_fma(weight, vf_load(x + k + v * VL), acc[i][v]);
+            }
+        }
+    return seen;
+}
+
+/*
+ * The same for F8_E4M3, which conversion would bound: a byte's bits at their place in a float32 are 2^-120 of its value, the
+ * scale brings that back, and the product is rounded once as the contract has it. NaN bytes are looked for on the way; a tile
+ * with one, with scales beyond 128 or of two rows of blocks is done by conversion.
+ */
+INLINE uint32_t one_token_f8(bool must_prefetch, float *out, const glm_mat *w, uint32_t row0,
+                             uint32_t n_rows, const float *x, float *scratch)
+{
+    const size_t stride = w->row_stride_bytes, n_cols = w->n_cols;
+    float *other = scratch + w->n_cols / GLM_SCALE_BLOCK + 1; /* direct puts scales there, too */
+    bool are_small = false;
+    uint32_t r = 0;
+    for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
+        const char *row = (const char *)w->data + (row0 + r) * stride;
+        const uint32_t at = (w->scale_row0 + row0 + r) % GLM_SCALE_BLOCK;
+        float lanes[TILE_ROWS * 16];
+        vf acc[TILE_ROWS][NV];
+        vb seen = vb_zero();
+        if (r == 0 || at < TILE_ROWS) /* another row of blocks */
+            are_small = small_scales(scratch, w, row0 + r);
+#pragma GCC unroll 4
+        for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; v++)
+                acc[i][v] = vf_zero();
+        for (size_t k = 0; k < n_cols; k += 64) {
+            vf factor = vf_set1(scratch[k / GLM_SCALE_BLOCK]);
+            if (must_prefetch)
+#pragma GCC unroll 4
+                for (size_t i = 0; i < TILE_ROWS; i++)
+                    prefetch_near(row, (i + TILE_ROWS) * stride + k);
+            if (n_cols - k >= 64)
+                seen = add_f8(acc, seen, row + k, stride, factor, x + k, 4);
+            else
+                seen = add_f8(acc, seen, row + k, stride, factor, x + k, (n_cols - k) / 16);
+        }
+        if (!are_small || at + TILE_ROWS > GLM_SCALE_BLOCK || vb_has(seen, 0xfe)) {
+            direct(out + r, 0, w, row0 + r, x, 0, 1, other);
+            continue;
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; v++)
+                vf_store(lanes + i * 16 + v * VL, acc[i][v]);
+        vec_tree4(out + r, lanes);
+    }
+    return r;
+}
+
 static uint32_t one_token_rows(float *out, const glm_mat *w, uint32_t row0, uint32_t n_rows,
-                               const float *x)
+                               const float *x, float *scratch)
 {
     bool is_large = (size_t)w->n_rows * w->row_stride_bytes > SMALL_MATRIX_BYTES;
     switch (w->type) {
@@ -190,6 +271,9 @@ static uint32_t one_token_rows(float *out, const glm_mat *w, uint32_t row0, uint
     case GLM_TYPE_F32:
         return is_large ? one_token(GLM_TYPE_F32, true, out, w, row0, n_rows, x)
                         : one_token(GLM_TYPE_F32, false, out, w, row0, n_rows, x);
+    case GLM_TYPE_F8_E4M3:
+        return is_large ? one_token_f8(true, out, w, row0, n_rows, x, scratch)
+                        : one_token_f8(false, out, w, row0, n_rows, x, scratch);
     default:
         return 0;
     }
@@ -246,7 +330,7 @@ void KERNEL(matmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t ro
 {
     uint32_t r = 0;
     if (n_tok == 1 && w->n_cols % 16 == 0 && w->tensor_scale == 1)
-        r = one_token_rows(out, w, row0, n_rows, x);
+        r = one_token_rows(out, w, row0, n_rows, x, scratch);
     if (n_tok <= DIRECT_TOK && glm_type_get(w->type)->n_elems == 1 && w->tensor_scale == 1)
         for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
             direct(out + r, out_stride, w, row0 + r, x, x_stride, n_tok, scratch);

@@ -44,6 +44,12 @@ INLINE void prefetch(const char *w, size_t offset)
     __builtin_prefetch((const void *)((uintptr_t)w + offset), 0, 2);
 }
 
+/* The same into the first-level cache, for types whose conversion leaves no time to wait. */
+INLINE void prefetch_near(const char *w, size_t offset)
+{
+    __builtin_prefetch((const void *)((uintptr_t)w + offset), 0, 3);
+}
+
 /*
  * lanes[(t * TILE_ROWS + r) * 16 + l] += products of n16 times 16 columns. F8_E4M3: scale[r * scale_stride + b] is row r's
  * in the b-th 128 columns. type, n_tok and n_vec (vectors a pass: 1 or NV) are constants where this is inlined.

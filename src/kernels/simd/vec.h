@@ -8,6 +8,7 @@
  *     vf, vf_zero set1 load store add sub mul div fma     VL float32s; loads and stores need no alignment
  *     vf_greater(a, b), vf_less    a > b ? a : b, a < b ? a : b (b when either is NaN)
  *     vi, vi_set1 add sub half to_exponent from_vf, vf_from_vi     VL 32-bit integers
+ *     vf_load_f8_bits, vb, vb_zero max_doubled has           bytes as they are; 16 bytes: max(a, 2 * those at p); any equal?
  *     vf_load_bf16 f16 f8_e4m3 i8, vf_store_f16 bf16         VL elements to and from float32
  *     vf_rope_step                 ROPE_PAIRS pairs
  *     vec_tree4                    the last four steps of four sums at once

@@ -7,6 +7,7 @@
 #define GLM_KERNELS_X86_VEC_AVX2_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define KERNEL(slot) glm_##slot##_avx2
@@ -132,6 +133,31 @@ static inline vf vf_load_f8_e4m3(const void *p)
     __m128i carry =
         _mm_and_si128(_mm_add_epi16(half, _mm_set1_epi16(0x80)), _mm_set1_epi16(0x4000));
     return _mm256_mul_ps(_mm256_cvtph_ps(_mm_or_si128(half, carry)), _mm256_set1_ps(256));
+}
+
+/* A byte's bits at their place in a float32: 2^-120 of its value; NaN is taken for 480. */
+static inline vf vf_load_f8_bits(const void *p)
+{
+    __m256i bits = _mm256_slli_epi32(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p)), 20);
+    return _mm256_castsi256_ps(_mm256_and_si256(bits, _mm256_set1_epi32((int)0x87f00000)));
+}
+
+typedef __m128i vb;
+
+static inline vb vb_zero(void)
+{
+    return _mm_setzero_si128();
+}
+
+static inline vb vb_max_doubled(vb a, const void *p)
+{
+    __m128i b = _mm_loadu_si128(p);
+    return _mm_max_epu8(a, _mm_add_epi8(b, b));
+}
+
+static inline bool vb_has(vb a, int byte)
+{
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(a, _mm_set1_epi8((char)byte))) != 0;
 }
 
 static inline vf vf_load_i8(const void *p)

@@ -7,6 +7,7 @@
 #define GLM_KERNELS_X86_VEC_AVX512_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifndef KERNEL
@@ -135,6 +136,31 @@ static inline vf vf_load_f8_e4m3(const void *p)
     enum { or_and = 0xf8 }; /* a | (b & c); clang wants a constant expression */
     half = _mm256_ternarylogic_epi32(half, carry, _mm256_set1_epi16(0x4000), or_and);
     return _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(256));
+}
+
+/* A byte's bits at their place in a float32: 2^-120 of its value; NaN is taken for 480. */
+static inline vf vf_load_f8_bits(const void *p)
+{
+    __m512i bits = _mm512_slli_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128(p)), 20);
+    return _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32((int)0x87f00000)));
+}
+
+typedef __m128i vb;
+
+static inline vb vb_zero(void)
+{
+    return _mm_setzero_si128();
+}
+
+static inline vb vb_max_doubled(vb a, const void *p)
+{
+    __m128i b = _mm_loadu_si128(p);
+    return _mm_max_epu8(a, _mm_add_epi8(b, b));
+}
+
+static inline bool vb_has(vb a, int byte)
+{
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(a, _mm_set1_epi8((char)byte))) != 0;
 }
 
 static inline vf vf_load_i8(const void *p)
