@@ -176,7 +176,7 @@ static void one_matmul(chk_ctx *ctx, glm_type type, unsigned kind)
 /* One token and whole vectors have code of their own for F8_E4M3, with NaN and large scales as its exceptions. */
 static void one_token_f8(chk_ctx *ctx, unsigned kind)
 {
-    uint32_t n_rows = 4 + chk_below(ctx, 9), n_cols = 16 * (1 + chk_below(ctx, 40));
+    uint32_t n_rows = 4 + chk_below(ctx, 20), n_cols = 16 * (1 + chk_below(ctx, 40));
     glm_mat w = make_mat(ctx, GLM_TYPE_F8_E4M3, n_rows, n_cols, kind);
     w.tensor_scale = 1;
     check_matmul(ctx, w, 1, kind);
