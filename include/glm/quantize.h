@@ -145,9 +145,10 @@ typedef struct glm_receipt {
     char precision[8]; /* "exact" or "fast": of the quantised model */
     uint64_t n_tokens; /* of the text */
     uint32_t window;   /* tokens of a sequence */
+    uint64_t n_rows;   /* that were compared: all, or those of answers */
     double
         kl_mean; /* Kullback-Leibler divergence from the reference's next-token distribution, nats, */
-    double kl_p99, kl_max; /* over all rows */
+    double kl_p99, kl_max; /* over these rows */
     double top1;           /* share of rows where both find the same token most probable */
     double perplexity_reference, perplexity;
     double
@@ -155,13 +156,34 @@ typedef struct glm_receipt {
     double
         selection_overlap; /* the same of positions, over rows that see more than they may select */
     uint64_t n_selection_rows;
-    double needle, tool_calls; /* success where the model can do them; NaN where it was not asked */
+    uint64_t n_needle, n_tool_calls; /* tasks in the text (glm_receipt_task) */
+    double needle_reference, needle; /* share of them each model does; NaN where none was asked */
+    double tool_calls_reference, tool_calls;
 } glm_receipt;
+
+/** What a sequence asks for. A model does a task when it writes the wanted answer, taking the best token each time. */
+typedef enum glm_receipt_task {
+    GLM_RECEIPT_TEXT, /* nothing */
+    GLM_RECEIPT_NEEDLE,
+    GLM_RECEIPT_TOOL_CALL,
+} glm_receipt_task;
+
+/** One conversation of a text: only what the model is to say counts. */
+typedef struct glm_receipt_sequence {
+    uint32_t n_prompt; /* tokens that are given, at least 1 */
+    uint32_t
+        n_answer; /* tokens behind them, at least 1: the rows that predict these are compared */
+    glm_receipt_task task;
+} glm_receipt_sequence;
 
 typedef struct glm_receipt_params {
     const int32_t *tokens; /* [n_tokens], at least 2 */
     size_t n_tokens;
-    uint32_t window;         /* 0: the shorter context of the two engines, at most 4096 */
+    uint32_t window; /* 0: the shorter context of the two engines, at most 4096 */
+    /* NULL: tokens are one text, cut into windows, and all rows count. Else they are these conversations, one behind the
+     * other; each has at most `window` tokens. */
+    const glm_receipt_sequence *sequences; /* [n_sequences] */
+    size_t n_sequences;
     const char *text_sha256; /* for the record; may be NULL */
     const char *text_name;
     glm_progress_fn *progress; /* may be NULL; done and total are tokens */
@@ -170,9 +192,10 @@ typedef struct glm_receipt_params {
 
 /**
  * Run a text through both engines side by side and compare, row by row. Taps of both engines are taken and left unset;
- * each needs room for one session.
+ * each needs room for one session. Engines may differ in precision: a model against itself shows what fast precision does.
  *
- * Errors: GLM_EARG (models of different shapes, too few tokens, a window longer than a context), those of glm_step,
+ * Errors: GLM_EARG (models of different shapes, too few tokens, a window longer than a context, conversations that are
+ * empty, longer than a window or not as long as the tokens), those of glm_step,
  * GLM_ENUMERIC, GLM_ECANCELED, GLM_ENOMEM.
  */
 GLM_API GLM_MUST_CHECK glm_status glm_receipt_measure(glm_receipt *out, glm_engine *reference,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/conversations.h"
 #include "cli/input.h"
 #include "cli/model.h"
 #include "cli/receipt_text.h"
@@ -17,16 +18,24 @@
 typedef struct pair {
     cli_engine reference, quantised;
     cli_ids ids;
-    char digest[65]; /* of the text */
+    cli_conversations conversations; /* none: ids are one text */
+    char digest[65];                 /* of the text */
 } pair;
 
 static glm_status open_pair(pair *p, cli_context *cli, glm_error *err)
 {
     const cli_engine_needs needs = {.n_ctx_most = WINDOW};
-    glm_status st = cli_engine_open_named(&p->reference, cli, cli->args.arguments[0], &needs, err);
+    const cli_engine_needs exact = {.n_ctx_most = WINDOW, .is_exact = true};
+    glm_status st = cli_engine_open_named(&p->reference, cli, cli->args.arguments[0], &exact, err);
     if (st == GLM_OK)
         st = cli_engine_open_named(&p->quantised, cli, cli->args.arguments[1], &needs, err);
     return st;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
 }
 
 static glm_status read_text(pair *p, cli_context *cli, glm_error *err)
@@ -41,9 +50,14 @@ static glm_status read_text(pair *p, cli_context *cli, glm_error *err)
         glm_sha256_update(sha, text.data, text.length);
         st = glm_sha256_finish(sha, p->digest, err);
     }
-    if (st == GLM_OK)
-        st = cli_encode(glm_model_tokenizer(p->reference.model), text.data, text.length, true,
-                        &p->ids, err);
+    const glm_tokenizer *tokenizer = glm_model_tokenizer(p->reference.model);
+    if (st == GLM_OK && ends_in(path, ".jsonl")) {
+        st = cli_conversations_read(&p->conversations, &p->ids, &text, tokenizer, err);
+        if (st != GLM_OK)
+            st = glm_fail_context(err, st, "%s", path);
+    } else if (st == GLM_OK) {
+        st = cli_encode(tokenizer, text.data, text.length, true, &p->ids, err);
+    }
     if (st == GLM_OK && p->ids.n < 2)
         st = glm_fail(err, GLM_EARG, "%s: expected text of at least two tokens, got %zu",
                       cli_input_name(path), p->ids.n);
@@ -68,6 +82,8 @@ static glm_status measure(glm_receipt *out, cli_context *cli, glm_error *err)
         const glm_receipt_params params = {
             .tokens = p.ids.data,
             .n_tokens = p.ids.n,
+            .sequences = p.conversations.data,
+            .n_sequences = p.conversations.n,
             .text_sha256 = p.digest,
             .text_name = strcmp(path, "-") == 0 ? "standard input" : base_name(path),
             .progress = cli_progress_report,
@@ -76,6 +92,7 @@ static glm_status measure(glm_receipt *out, cli_context *cli, glm_error *err)
         st = glm_receipt_measure(out, p.reference.engine, p.quantised.engine, &params, err);
         cli_progress_end(&cli->progress);
     }
+    cli_conversations_deinit(&p.conversations);
     cli_ids_deinit(&p.ids);
     cli_engine_close(&p.quantised);
     cli_engine_close(&p.reference);
@@ -107,9 +124,8 @@ glm_status cmd_receipt(cli_context *cli, glm_error *err)
     if (!cli_is_set(args, OPT_CORPUS))
         return glm_fail(err, GLM_EARG, "receipt: expected -f TEXT");
     const char *path = args->arguments[1];
-    size_t length = strlen(path);
     bool writes = !cli_flag(args, OPT_PRINT_ONLY);
-    if (writes && (length < 5 || strcmp(path + length - 5, ".gguf") != 0)) {
+    if (writes && !ends_in(path, ".gguf")) {
         glm_status st =
             glm_fail(err, GLM_EARG, "%s: expected a .gguf file to write the receipt into", path);
         glm_error_hint(err, "--print-only measures without writing");

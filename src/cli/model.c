@@ -126,6 +126,10 @@ glm_engine_params cli_engine_params(const cli_args *args, const cli_engine_needs
         params.kv_type = (glm_kv_type)args->values[OPT_KV_TYPE].choice;
     if (cli_is_set(args, OPT_INDEX_TYPE))
         params.index_type = (glm_kv_type)args->values[OPT_INDEX_TYPE].choice;
+    if (needs->is_exact) {
+        params.precision = GLM_PRECISION_EXACT;
+        params.kv_type = params.index_type = GLM_KV_AUTO;
+    }
     params.memory_bytes = cli_count(args, OPT_MEMORY);
     params.isa = cli_text(args, OPT_ISA);
     return params;

@@ -38,6 +38,7 @@ typedef struct cli_engine_needs {
     uint32_t n_ctx;      /* context when --ctx says nothing; 0: the model's */
     uint32_t n_ctx_most; /* the same, but the model's where that is shorter; 0: none */
     uint32_t chunk;      /* 0: the engine's */
+    bool is_exact;       /* exact precision and its number formats, whatever the options say */
 } cli_engine_needs;
 
 /** An engine's parameters by the options. */

@@ -85,10 +85,12 @@ const cli_command cli_commands[N_COMMANDS] = {
         "into QUANT's metadata, where glm inspect shows it: divergence of the distributions, agreement of the best "
         "token, perplexity, overlap of experts and of selected positions. The weights are named with it, so that a receipt "
         "on other weights is called out.\n\n"
-        "The text is cut into sequences as long as the context: 4096 tokens, or the models' where that is shorter, "
-        "unless another length is asked for.",
+        "REF runs in exact precision, QUANT as the options say: what is measured is what a user of QUANT gets. The text is cut "
+        "into sequences as long as the context: 4096 tokens, or the models' where that is shorter, unless another length "
+        "is asked for. A TEXT that ends in .jsonl is conversations, a line {\"prompt\": ..., \"answer\": ..., \"task\": ...} "
+        "each: only the answers count, and of those with the task needle or tool_call, how many each model would write.",
         {{"glm receipt GLM-5.2 glm.gguf -f text.txt", "measure and write"},
-         {"glm receipt GLM-5.2 glm.gguf -f text.txt --print-only --json", "measure only, for scripts"}}, 2},
+         {"glm receipt glm.gguf glm.gguf -f text.txt --print-only", "what fast precision does to a file"}}, 2},
     [CMD_SERVE] = {"serve", "[MODEL]", "answer OpenAI's and Anthropic's APIs over HTTP",
         "Serves Chat Completions, Completions, Responses and Messages on one model, with /v1/models, /metrics, /health and "
         "what clients of llama.cpp's and vLLM's servers ask for. When it listens it prints one line, `listening on URL`.\n\n"

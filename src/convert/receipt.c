@@ -42,7 +42,17 @@ typedef struct measurement {
     glm_status tap_status;
     double experts, selection; /* sums of shares */
     uint64_t n_experts, n_selection;
+
+    /* Of the sequence at hand: its rows that are compared, by position, and whether each model has found all of their tokens. */
+    uint32_t row_begin, row_end;
+    bool is_found[2];
+    uint64_t n_task[GLM_RECEIPT_TOOL_CALL + 1], n_done[2][GLM_RECEIPT_TOOL_CALL + 1];
 } measurement;
+
+static bool is_compared(const measurement *m, size_t position)
+{
+    return position >= m->row_begin && position < m->row_end;
+}
 
 /* ---- Choices ---- */
 
@@ -101,7 +111,8 @@ static void compare_choice(measurement *m, const glm_tap *tap, bool is_selection
     const int32_t *data = tap->data;
     for (size_t r = 0; r < tap->n_rows; r++) {
         /* While a row sees no more than it may select there is nothing to choose. */
-        if (is_selection && tap->position + r + 1 <= tap->n_cols)
+        if (!is_compared(m, tap->position + r) ||
+            (is_selection && tap->position + r + 1 <= tap->n_cols))
             continue;
         double s = share(c->data + r * c->n_cols, data + r * c->n_cols, c->n_cols);
         if (is_selection) {
@@ -162,36 +173,40 @@ static void compare_row(measurement *m, const float *p, const float *q, int32_t 
     m->n_same += best_p == best_q;
     if (next < 0)
         return;
+    m->is_found[0] &= best_p == (uint32_t)next;
+    m->is_found[1] &= best_q == (uint32_t)next;
     m->nll[0] += log_p - (double)p[next];
     m->nll[1] += log_q - (double)q[next];
     m->n_predicted++;
 }
 
-static glm_status run_step(measurement *m, glm_session *const *session, size_t first, uint32_t n,
-                           bool is_last)
+/* The tokens of a sequence from position `at` on: tokens + at, n of them. */
+static glm_status run_step(measurement *m, glm_session *const *session, const int32_t *tokens,
+                           uint32_t n_all, uint32_t at, uint32_t n)
 {
+    const bool has_rows = at < m->row_end && at + n > m->row_begin;
     for (int k = 0; k < 2; k++) {
         m->is_reference = k == 0;
         const glm_step_item item = {.session = session[k],
-                                    .tokens = m->params->tokens + first,
+                                    .tokens = tokens + at,
                                     .n_tokens = n,
-                                    .rows = GLM_ROWS_ALL,
-                                    .logits = m->logits[k]};
+                                    .rows = has_rows ? GLM_ROWS_ALL : GLM_ROWS_NONE,
+                                    .logits = has_rows ? m->logits[k] : NULL};
         glm_status st = glm_step(m->engine[k], &item, 1, m->err);
         if (st == GLM_OK && m->tap_status != GLM_OK)
             st = glm_fail(m->err, m->tap_status, "choices of a layer");
         if (st != GLM_OK)
             return glm_fail_context(m->err, st, k == 0 ? "reference" : "quantised model");
     }
-    for (uint32_t r = 0; r < n; r++) {
-        bool has_next = !(is_last && r + 1 == n);
-        compare_row(m, m->logits[0] + (size_t)r * m->n_vocab, m->logits[1] + (size_t)r * m->n_vocab,
-                    has_next ? m->params->tokens[first + r + 1] : -1);
-    }
+    for (uint32_t r = 0; r < n; r++)
+        if (is_compared(m, at + r))
+            compare_row(m, m->logits[0] + (size_t)r * m->n_vocab,
+                        m->logits[1] + (size_t)r * m->n_vocab,
+                        at + r + 1 < n_all ? tokens[at + r + 1] : -1);
     return GLM_OK;
 }
 
-static glm_status run_window(measurement *m, size_t first, uint32_t n)
+static glm_status run_sequence(measurement *m, size_t first, uint32_t n)
 {
     const glm_receipt_params *p = m->params;
     glm_session *session[2] = {NULL, NULL};
@@ -200,7 +215,7 @@ static glm_status run_window(measurement *m, size_t first, uint32_t n)
         st = glm_session_open(&session[1], m->engine[1], m->err);
     for (uint32_t at = 0; at < n && st == GLM_OK;) {
         uint32_t n_now = n - at < m->step ? n - at : m->step;
-        st = run_step(m, session, first + at, n_now, at + n_now == n);
+        st = run_step(m, session, p->tokens + first, n, at, n_now);
         at += n_now;
         if (st == GLM_OK && p->progress && !p->progress(p->ctx, "receipt", first + at, p->n_tokens))
             st = glm_fail(m->err, GLM_ECANCELED, "receipt: canceled");
@@ -210,12 +225,47 @@ static glm_status run_window(measurement *m, size_t first, uint32_t n)
     return st;
 }
 
+static glm_status run_windows(measurement *m)
+{
+    const size_t n_tokens = m->params->n_tokens;
+    glm_status st = GLM_OK;
+    for (size_t first = 0; first < n_tokens && st == GLM_OK; first += m->window) {
+        size_t left = n_tokens - first;
+        m->row_end = left < m->window ? (uint32_t)left : m->window;
+        st = run_sequence(m, first, m->row_end);
+    }
+    return st;
+}
+
+static glm_status run_conversations(measurement *m)
+{
+    size_t first = 0;
+    glm_status st = GLM_OK;
+    for (size_t i = 0; i < m->params->n_sequences && st == GLM_OK; i++) {
+        const glm_receipt_sequence *s = &m->params->sequences[i];
+        m->row_begin = s->n_prompt - 1;
+        m->row_end = s->n_prompt + s->n_answer - 1;
+        m->is_found[0] = m->is_found[1] = true;
+        st = run_sequence(m, first, s->n_prompt + s->n_answer);
+        first += s->n_prompt + s->n_answer;
+        m->n_task[s->task]++;
+        for (int k = 0; k < 2; k++)
+            m->n_done[k][s->task] += m->is_found[k];
+    }
+    return st;
+}
+
 /* ---- Results ---- */
 
 static int compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+static double share_done(const measurement *m, int model, glm_receipt_task task)
+{
+    return m->n_task[task] ? (double)m->n_done[model][task] / (double)m->n_task[task] : (double)NAN;
 }
 
 static glm_status finish(measurement *m)
@@ -237,7 +287,13 @@ static glm_status finish(measurement *m)
     r->experts_overlap = m->n_experts ? m->experts / (double)m->n_experts : (double)NAN;
     r->selection_overlap = m->n_selection ? m->selection / (double)m->n_selection : (double)NAN;
     r->n_selection_rows = m->n_selection;
-    r->needle = r->tool_calls = (double)NAN;
+    r->n_rows = m->n_kl;
+    r->n_needle = m->n_task[GLM_RECEIPT_NEEDLE];
+    r->n_tool_calls = m->n_task[GLM_RECEIPT_TOOL_CALL];
+    r->needle_reference = share_done(m, 0, GLM_RECEIPT_NEEDLE);
+    r->needle = share_done(m, 1, GLM_RECEIPT_NEEDLE);
+    r->tool_calls_reference = share_done(m, 0, GLM_RECEIPT_TOOL_CALL);
+    r->tool_calls = share_done(m, 1, GLM_RECEIPT_TOOL_CALL);
     r->n_tokens = m->params->n_tokens;
     r->window = m->window;
     return GLM_OK;
@@ -264,6 +320,27 @@ static glm_status name_models(measurement *m)
     return st == GLM_OK
                ? glm_identity_tensors(glm_watch_model(m->engine[1])->file, r->tensors, m->err)
                : st;
+}
+
+static glm_status check_sequences(const measurement *m)
+{
+    const glm_receipt_params *p = m->params;
+    size_t left = p->n_tokens;
+    for (size_t i = 0; i < p->n_sequences; i++) {
+        const glm_receipt_sequence *s = &p->sequences[i];
+        const uint64_t n = (uint64_t)s->n_prompt + s->n_answer;
+        if (s->n_prompt == 0 || s->n_answer == 0 || n > m->window || n > left ||
+            (unsigned)s->task > GLM_RECEIPT_TOOL_CALL)
+            return glm_fail(m->err, GLM_EARG,
+                            "conversation %zu: expected a prompt and an answer of at most %u "
+                            "tokens together, got %u and %u",
+                            i + 1, m->window, s->n_prompt, s->n_answer);
+        left -= (size_t)n;
+    }
+    if (left > 0)
+        return glm_fail(m->err, GLM_EARG, "conversations: expected all of %zu tokens, got %zu less",
+                        p->n_tokens, left);
+    return GLM_OK;
 }
 
 static glm_status check_params(measurement *m)
@@ -296,7 +373,7 @@ static glm_status check_params(measurement *m)
     m->step = STEP_TOKENS;
     for (int k = 0; k < 2; k++) /* a step is one block of rows in either engine */
         m->step = e[k].chunk < m->step ? e[k].chunk : m->step;
-    return GLM_OK;
+    return p->sequences ? check_sequences(m) : GLM_OK;
 }
 
 static glm_status make_room(measurement *m)
@@ -322,10 +399,7 @@ static glm_status measure(measurement *m)
         return st;
     for (int k = 0; k < 2; k++)
         glm_engine_set_tap(m->engine[k], on_tap, m);
-    for (size_t first = 0; first < m->params->n_tokens && st == GLM_OK; first += m->window) {
-        size_t left = m->params->n_tokens - first;
-        st = run_window(m, first, left < m->window ? (uint32_t)left : m->window);
-    }
+    st = m->params->sequences ? run_conversations(m) : run_windows(m);
     for (int k = 0; k < 2; k++)
         glm_engine_set_tap(m->engine[k], NULL, NULL);
     return st == GLM_OK ? finish(m) : st;

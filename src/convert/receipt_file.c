@@ -57,6 +57,7 @@ glm_status glm_receipt_json(const glm_receipt *r, char **out, glm_error *err)
     member_text(&w, "precision", r->precision);
     member_u64(&w, "tokens", r->n_tokens);
     member_u64(&w, "window", r->window);
+    member_u64(&w, "rows", r->n_rows);
     member_double(&w, "kl_mean", r->kl_mean);
     member_double(&w, "kl_p99", r->kl_p99);
     member_double(&w, "kl_max", r->kl_max);
@@ -66,7 +67,11 @@ glm_status glm_receipt_json(const glm_receipt *r, char **out, glm_error *err)
     member_double(&w, "experts_overlap", r->experts_overlap);
     member_double(&w, "selection_overlap", r->selection_overlap);
     member_u64(&w, "selection_rows", r->n_selection_rows);
+    member_u64(&w, "needles", r->n_needle);
+    member_double(&w, "needle_reference", r->needle_reference);
     member_double(&w, "needle", r->needle);
+    member_u64(&w, "tool_calls_asked", r->n_tool_calls);
+    member_double(&w, "tool_calls_reference", r->tool_calls_reference);
     member_double(&w, "tool_calls", r->tool_calls);
     glm_json_end_object(&w);
     if (json.has_failed) {
@@ -119,6 +124,7 @@ static glm_status from_json(glm_receipt *r, glm_bytes text, glm_error *err)
         read_text(r->precision, sizeof r->precision, root, "precision");
         r->n_tokens = read_u64(root, "tokens");
         r->window = (uint32_t)read_u64(root, "window");
+        r->n_rows = read_u64(root, "rows");
         r->kl_mean = read_double(root, "kl_mean");
         r->kl_p99 = read_double(root, "kl_p99");
         r->kl_max = read_double(root, "kl_max");
@@ -128,7 +134,11 @@ static glm_status from_json(glm_receipt *r, glm_bytes text, glm_error *err)
         r->experts_overlap = read_double(root, "experts_overlap");
         r->selection_overlap = read_double(root, "selection_overlap");
         r->n_selection_rows = read_u64(root, "selection_rows");
+        r->n_needle = read_u64(root, "needles");
+        r->needle_reference = read_double(root, "needle_reference");
         r->needle = read_double(root, "needle");
+        r->n_tool_calls = read_u64(root, "tool_calls_asked");
+        r->tool_calls_reference = read_double(root, "tool_calls_reference");
         r->tool_calls = read_double(root, "tool_calls");
     }
     glm_arena_deinit(&arena);

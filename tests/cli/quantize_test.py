@@ -12,6 +12,10 @@ import unittest
 from check_golden import read_npy
 from glm_cli import Case, NANO52, PROGRAM, SANITIZED, SOURCE, environment, glm
 
+NANO = os.path.join(SOURCE, "models", "nano")
+# What llama.cpp's quantiser takes for rows that 256 does not divide (tensor_type_fallback).
+FALLBACKS = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0", **{t: "IQ4_NL" for t in (
+    "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS")}, "Q2_K": "Q4_0", "Q3_K": "Q4_0", "TQ1_0": "Q4_0", "TQ2_0": "Q4_0"}
 TINY_MODEL = os.environ.get("GLM_TEST_TINY_MODEL", "")
 IDS = "5 9 200 17 33 41 7 300 250 99"
 
@@ -75,6 +79,20 @@ class Quantize(Case):
         self.fails(1, "quantize", "--quiet", NANO52, self.path("no/b.gguf"), "Q8_0")
         self.fails(3, "quantize", "--quiet", self.write("c.gguf", "GGUF"), self.path("b.gguf"), "Q8_0")
         self.assertEqual(sorted(os.listdir(self.scratch)), ["a.gguf", "c.gguf"])
+
+    def test_rows_that_do_not_fit(self):
+        """Every type on rows of 64 or 32 elements, and on rows of 48 or 24 that no block divides."""
+        for wanted, given in FALLBACKS.items():
+            result = glm("quantize", NANO52, self.path("a.gguf"), "Q8_0", "--tensor", ".=" + wanted, "--dry-run")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            notes = result.stderr.decode()
+            self.assertIn(f"token_embd.weight: rows of 64 do not fit {wanted}: {given} instead", notes)
+            self.assertIn(f"blk.0.attn_v_b.weight: rows of 32 do not fit {wanted}: {given} instead", notes)
+            self.assertIn(f"blk.0.attn_k_b.weight: rows of 24 do not fit {wanted}: F16 instead", notes)
+        for wanted in ("Q8_0", "Q4_0", "Q5_1", "IQ4_NL", "MXFP4"):
+            result = glm("quantize", NANO52, self.path("a.gguf"), "Q8_0", "--tensor", ".=" + wanted, "--dry-run")
+            self.assertNotIn(b"rows of 64", result.stderr)
+            self.assertIn(b"rows of 48 do not fit " + wanted.encode() + b": F16", result.stderr)
 
     def test_importance(self):
         text, out = self.write("text.txt", "The cat sat on the mat. " * 100), self.path("im.gguf")
@@ -147,6 +165,38 @@ class Receipt(Case):
         import hashlib
         self.assertEqual(value["text_sha256"], hashlib.sha256(self.TEXT.encode()).hexdigest())
 
+    def test_reference_is_exact(self):
+        options = ("-f", self.text, "--json", "--print-only", "--ctx", "128")
+        same = self.json("receipt", self.out, self.out, *options, "--precision", "exact")
+        self.assertEqual((same["kl_max"], same["precision"]), (0, "exact"))
+        fast = self.json("receipt", self.out, self.out, *options)
+        self.assertGreater(fast["kl_max"], 0)
+        self.assertEqual(fast["perplexity_reference"], same["perplexity_reference"])
+
+    def test_conversations(self):
+        prompt = "[gMASK]<sop><|user|>%s<|assistant|><think></think>"
+        wanted = self.json("run", NANO, "-p", "Hello", "--think", "off", "--greedy", "--json", "--precision", "exact")["text"]
+        self.assertGreater(len(wanted), 2)
+        lines = [{"prompt": prompt % "Hello", "answer": wanted + "<|user|>", "task": "needle"},
+                 {"prompt": prompt % "Hello", "answer": "Xyz.<|user|>", "task": "needle"},
+                 {"prompt": prompt % "Hello", "answer": wanted, "task": "tool_call"},
+                 {"prompt": prompt % "Hi there", "answer": "Bye"}]
+        text = self.write("c.jsonl", "\n\n".join(json.dumps(line) for line in lines))
+        value = self.json("receipt", NANO, NANO, "-f", text, "--print-only", "--json")
+        self.assertEqual([value[k] for k in ("needles", "needle_reference", "needle")], [2, 0.5, 0.5])
+        self.assertEqual([value[k] for k in ("tool_calls_asked", "tool_calls_reference", "tool_calls")], [1, 1, 1])
+        tokens = [len(self.json("tokenize", NANO, "--json", "--text", line[k])) for k in ("prompt", "answer") for line in lines]
+        self.assertEqual((value["tokens"], value["rows"]), (sum(tokens), sum(tokens[4:])))
+        self.assertIn("needles found           50.00 %, reference 50.00 %, of 2",
+                      self.succeeds("receipt", NANO, NANO, "-f", text, "--print-only"))
+        for line, says in (('{"prompt": "a"}', "line 1: answer: expected a text"), ('{"prompt": "", "answer": "a"}', "at least one token"),
+                           ('{"prompt": "a", "answer": "b", "task": "x"}', "needle or tool_call"), ("[", "line 1"), ("", "two tokens"),
+                           (json.dumps({"prompt": "a " * 200, "answer": "b"}), "conversation 1: expected a prompt and an answer")):
+            bad = self.write("bad.jsonl", line)
+            result = glm("receipt", NANO, NANO, "-f", bad, "--print-only", "--ctx", "64")
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(says, result.stderr.decode())
+
     def test_written_in_place(self):
         with open(self.out, "rb") as file:
             before = file.read()
@@ -200,7 +250,7 @@ class Receipt(Case):
         path = self.write("b.gguf", before)
         ids = self.write("ids", IDS)
         score = self.json("score", path, "--ids", "@" + ids, "--json")
-        self.succeeds("receipt", golden, path, "-f", self.text)
+        self.succeeds("receipt", golden, path, "-f", self.text, "--precision", "exact")
         self.assertGreater(os.path.getsize(path), len(before))
         self.assertEqual(self.json("score", path, "--ids", "@" + ids, "--json"), score)
         receipt = self.receipt_of(path)
@@ -290,29 +340,43 @@ class Large(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertGreater(json.loads(result.stdout)["out_bytes"], 2 * limit)
 
-    def test_interrupt_and_go_on(self):
-        whole, out = self.path("whole.gguf"), self.path("a.gguf")
-        self.succeeds("quantize", self.model, whole, "Q8_0", "--quiet")
+    def start_and_signal(self, out, number):
+        """A run of one thread that is sent a signal once a few tensors are listed; its result, output and errors."""
         run = subprocess.Popen([*PROGRAM, "quantize", self.model, out, "Q8_0", "--progress", "json", "--threads", "1"],
                                env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline: # until a few tensors are listed
+        while time.monotonic() < deadline:
             time.sleep(0.005)
             if os.path.exists(out + ".resume"):
                 with open(out + ".resume") as file:
                     if file.read().count("\n") > 5:
                         break
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         stdout, stderr = run.communicate(timeout=60)
-        self.assertEqual(run.returncode, 130, stderr)
-        self.assertEqual(stdout, b"")
-        self.assertIn(b"same command goes on", stderr)
         self.assertFalse(os.path.exists(out))
+        return run.returncode, stdout, stderr
+
+    def goes_on(self, out, whole):
         value = self.json("quantize", self.model, out, "Q8_0", "--json")
         self.assertGreater(value["resumed"], 4)
         with open(whole, "rb") as a, open(out, "rb") as b:
             self.assertEqual(a.read(), b.read())
         self.assertEqual(sorted(os.listdir(self.scratch)), ["a.gguf", "model", "whole.gguf"])
+
+    def test_interrupt_and_go_on(self):
+        whole, out = self.path("whole.gguf"), self.path("a.gguf")
+        self.succeeds("quantize", self.model, whole, "Q8_0", "--quiet")
+        code, stdout, stderr = self.start_and_signal(out, signal.SIGINT)
+        self.assertEqual((code, stdout), (130, b""), stderr)
+        self.assertIn(b"same command goes on", stderr)
+        self.goes_on(out, whole)
+
+    def test_killed_and_go_on(self):
+        whole, out = self.path("whole.gguf"), self.path("a.gguf")
+        self.succeeds("quantize", self.model, whole, "Q8_0", "--quiet")
+        code, _, stderr = self.start_and_signal(out, signal.SIGKILL)
+        self.assertEqual(code, -signal.SIGKILL, stderr)
+        self.goes_on(out, whole)
 
 
 if __name__ == "__main__":
