@@ -9,17 +9,22 @@
  *     history      fresh; forked from a sequence that went another way; rolled back over a page's worth of tokens
  *     numbers      exact precision (f32 cache); fast precision with several types of cache and index keys
  *
+ * and, of one number format of weights after the other, for the bundled model written with it.
+ *
  * The sequences are longer than index_topk, so selection is at work. The ordinary run takes a pairwise cover of the
- * matrix on nano52 and on the quantised golden files; GLM_TEST_LONG=1 takes all of it there, and the cover on every other golden
- * model.
+ * matrix on nano52 and on the quantised golden files, and five cases for each other format; GLM_TEST_LONG=1 takes all of it there,
+ * and the cover on every other golden model and every format.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmocka_all.h"
 #include "glm/glm.h"
+#include "glm/quantize.h"
 #include "model/golden.h"
+#include "quant/formats.h"
 
 #define N_DECODE 6u /* the last tokens always come one by one */
 #define N_NEIGHBOURS 4u
@@ -366,6 +371,95 @@ static void bits_stay_the_same_in_quantised_files(void **state)
     check_gguf("MXFP4_MOE", is_long());
 }
 
+/* ---- Every format of weights ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GLM_IS_SANITIZED true
+#else
+#define GLM_IS_SANITIZED false
+#endif
+#define FORMAT_TOKENS 140u /* the bundled model selects 128 */
+
+/* The bundled model with two layers, one dense and one of experts, in this format; the rest is Q8_0. */
+static void write_format(const char *path, const char *format)
+{
+    static glm_quantize_report report;
+    glm_error err;
+    glm_quantize_params params = glm_quantize_params_default();
+    const glm_quantize_rule rule = {"^blk\\.[03]\\.", format};
+    params.type = "Q8_0";
+    params.rules = &rule;
+    params.n_rules = 1;
+    must(glm_quantize(GLM_SOURCE_DIR "/models/nano", path, &params, &report, &err), &err);
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < report.n_group; i++)
+        if (strcmp(report.group[i].type, format) == 0)
+            n += report.group[i].n_params;
+    assert_true(n > 1000000);
+}
+
+/* Five cases for the index-th format: pieces of five sizes, and with them every number of threads, every history, with and without
+ * neighbours. Formats begin at other values, so that these meet in many ways. */
+static unsigned run_some(const subject *s, unsigned index)
+{
+    static const unsigned pieces[] = {0, 2, 5, 7, 8}; /* of 1, 3, 17, 33, 64 tokens */
+    const unsigned n = sizeof pieces / sizeof *pieces;
+    for (unsigned c = 0; c < n; c++) {
+        const unsigned value[N_AXES] = {[THREADS] = (c + index) % 4,
+                                        [CHUNK] = pieces[c],
+                                        [NEIGHBOURS] = (c / 2 + index) % 2,
+                                        [HISTORY] = (c + index) % 3,
+                                        [NUMBERS] = 1};
+        compare(s, value, NULL);
+    }
+    return n;
+}
+
+static void check_format(const char *format, unsigned index)
+{
+    char path[64];
+    glm_error err;
+    int32_t ids[FORMAT_TOKENS];
+    snprintf(path, sizeof path, "determinism-%ld.gguf", (long)getpid());
+    write_format(path, format);
+    subject s = {.ids = ids, .n = FORMAT_TOKENS, .first_number = 1};
+    glm_model_params params = glm_model_params_default();
+    must(glm_model_open(&s.model, path, &params, &err), &err);
+    unlink(path);
+    glm_model_get_info(s.model, &s.info);
+    assert_true(s.info.index_topk < s.n);
+    for (uint32_t i = 0; i < s.n; i++)
+        ids[i] = (int32_t)((i * 7919u + i * i * 31u) % s.info.n_vocab);
+    if (is_long()) {
+        check_subject(format, s.model, ids, s.n, 1, false);
+    } else {
+        const unsigned plain[N_AXES] = {[CHUNK] = 9, [NUMBERS] = 1};
+        s.logits[1] = need((size_t)s.n * s.info.n_vocab * sizeof(float));
+        s.hidden[1] = need((size_t)s.n * s.info.d_model * sizeof(float));
+        execute(&s, plain, NULL, s.logits[1], s.hidden[1]);
+        print_message("%s: %u cases\n", format, run_some(&s, index));
+        free(s.logits[1]);
+        free(s.hidden[1]);
+    }
+    glm_model_close(s.model);
+}
+
+static void bits_stay_the_same_in_every_format(void **state)
+{
+    (void)state;
+    if (getenv("GLM_TEST_SMALL") || GLM_IS_SANITIZED) {
+        print_message("too slow under an emulator or a sanitizer\n");
+        skip();
+    }
+    static const char *const formats[] = {
+#define NAME(upper, lower, n) #upper,
+        GLM_BLOCK_FORMATS(NAME)
+#undef NAME
+    };
+    for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++)
+        check_format(formats[i], i);
+}
+
 static void bits_stay_the_same_in_other_models(void **state)
 {
     (void)state;
@@ -384,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_stay_the_same),
         cmocka_unit_test(bits_stay_the_same_in_quantised_files),
+        cmocka_unit_test(bits_stay_the_same_in_every_format),
         cmocka_unit_test(bits_stay_the_same_in_other_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
