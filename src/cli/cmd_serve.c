@@ -40,6 +40,7 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->early_role_chunk = !cli_flag(args, OPT_NO_EARLY_ROLE_CHUNK);
     p->n_connections = (uint32_t)cli_count(args, OPT_MAX_CONNECTIONS);
     p->n_per_address = (uint32_t)cli_count(args, OPT_MAX_PER_ADDRESS);
+    p->n_per_key = (uint32_t)cli_count(args, OPT_MAX_PER_KEY);
     p->tls_cert = cli_text(args, OPT_TLS_CERT);
     p->tls_key = cli_text(args, OPT_TLS_KEY);
     p->script_file = cli_text(args, OPT_SCRIPT);

@@ -261,6 +261,8 @@ const cli_option cli_options[N_OPTIONS] = {
         .commands = IN(SERVE), .default_text = "2048", .has_default = true, .help = "Connections at once."},
     [OPT_MAX_PER_ADDRESS] = {.name = "max-per-address", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20,
         .commands = IN(SERVE), .default_text = "256", .has_default = true, .help = "Of these, from one address."},
+    [OPT_MAX_PER_KEY] = {.name = "max-per-key", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20,
+        .commands = IN(SERVE), .default_text = "32", .has_default = true, .help = "Requests at once of one key."},
     [OPT_MAX_ACTIVE] = {.name = "max-active", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1024,
         .commands = IN(SERVE), .default_text = "16", .has_default = true, .help = "Answers worked on at once."},
     [OPT_QUEUE] = {.name = "queue", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20, .commands = IN(SERVE),

@@ -129,6 +129,7 @@ typedef enum cli_option_id {
     OPT_NO_EARLY_ROLE_CHUNK,
     OPT_MAX_CONNECTIONS,
     OPT_MAX_PER_ADDRESS,
+    OPT_MAX_PER_KEY,
     OPT_MAX_ACTIVE,
     OPT_QUEUE,
     OPT_TLS_CERT,

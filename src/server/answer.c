@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/utf8.h"
 #include "server/server_internal.h"
 
 void glm_new_id(char out[GLM_ID_BYTES], const char *prefix)
@@ -61,8 +62,8 @@ static const char *openai_type(int status)
         return "rate_limit_error";
     case 501:
         return "not_supported_error";
-    case 503:
-        return "unavailable_error";
+    case 505:
+        return "invalid_request_error";
     default:
         return status >= 500 ? "server_error" : "invalid_request_error";
     }
@@ -132,6 +133,36 @@ void glm_error_body(glm_str *out, dialect d, int status, const char *code, const
     glm_json_end_object(&w);
 }
 
+/* Controls, marks that turn the direction of text or take no room, and halves of characters. */
+static bool is_printable(glm_utf8_step step)
+{
+    static const uint32_t hidden[][2] = {{0, 0x1f},          {0x7f, 0x9f},     {0xad, 0xad},
+                                         {0x200b, 0x200f},   {0x2028, 0x202f}, {0x2060, 0x206f},
+                                         {0xe000, 0xf8ff},   {0xfeff, 0xfeff}, {0xfff0, 0xfffb},
+                                         {0xe0000, 0x10ffff}};
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (step.code >= hidden[i][0] && step.code <= hidden[i][1])
+            return false;
+    return step.kind == GLM_UTF8_CHAR;
+}
+
+/* What is not printable becomes a question mark: messages may hold bytes of the request. */
+static void make_printable(char *text)
+{
+    size_t n = strlen(text), to = 0;
+    for (size_t at = 0; at < n;) {
+        glm_utf8_step step = glm_utf8_next(text + at, n - at);
+        if (is_printable(step)) {
+            memmove(text + to, text + at, step.length);
+            to += step.length;
+        } else {
+            text[to++] = '?';
+        }
+        at += step.length ? step.length : 1;
+    }
+    text[to] = '\0';
+}
+
 void glm_answer_error(glm_call *call, int status, const char *code, const char *param, int retry_s,
                       const char *fmt, ...)
 {
@@ -140,9 +171,7 @@ void glm_answer_error(glm_call *call, int status, const char *code, const char *
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    for (char *c = message; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    make_printable(message);
     if (call->dialect == DIALECT_ANTHROPIC && status == 503)
         status = 529;
     if (retry_s > 0) {

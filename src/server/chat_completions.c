@@ -422,7 +422,8 @@ static bool read_limits(glm_generation *g, int64_t *max_tokens, glm_field_error 
         return false;
     if (most == 0 || (most < 0 && least == 0))
         return glm_field_refuse(err, most == 0 ? "max_completion_tokens" : "max_tokens",
-                                "max_tokens: expected an integer from 1");
+                                "%s: expected an integer from 1",
+                                most == 0 ? "max_completion_tokens" : "max_tokens");
     g->n_choices = (uint32_t)n;
     *max_tokens = most > 0 ? most : least > 0 ? least : 0;
     return true;
@@ -451,7 +452,7 @@ void glm_handle_chat(glm_call *call)
         return;
     }
     g->hides_reasoning = !includes;
-    glm_chat_input input = {.root = root, .json = glm_http_body(call->x), .names = "tools"};
+    glm_chat_input input = {.root = root, .tree = root, .json = glm_http_body(call->x)};
     glm_chat_start_generation(g, &input, &p);
 }
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "server/chat_input.h"
 
-/* The tools as the conversation's JSON has them: functions by the names the prompt shows. NULL: none. */
-static const glm_json *tools_of(const glm_chat_input *input, glm_arena *arena)
+/* The conversation's own tree, where tools are called what the prompt calls them; checked. */
+static glm_status read_tree(const glm_json **out, const glm_chat_input *input, glm_arena *arena,
+                            glm_error *err)
 {
-    const glm_json *tree;
+    glm_field_error field;
+    glm_status st = GLM_OK;
     glm_arena_init(arena, input->json.length * 40 + ((size_t)1 << 20));
-    if (!glm_field(input->root, "tools"))
-        return NULL;
-    if (glm_json_read(&tree, arena, input->json.data, input->json.length, 64, NULL) != GLM_OK)
-        return NULL;
-    return glm_field(tree, "tools");
+    *out = input->tree;
+    if (!*out)
+        st = glm_json_read(out, arena, input->json.data, input->json.length, 64, err);
+    if (st == GLM_OK && !glm_check_conversation(*out, &field))
+        st = glm_fail(err, GLM_EARG, "%s", field.text);
+    return st;
 }
 
 static glm_status render(glm_chat_prompt **out, const glm_server *s, glm_chat_request *request,
@@ -38,8 +41,10 @@ void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
         glm_generation_refuse(g, &field);
         return;
     }
-    const glm_json *tools = tools_of(input, &arena);
-    glm_status st = glm_chat_request_read(&p->chat, input->json.data, input->json.length, &err);
+    const glm_json *tree = NULL;
+    glm_status st = read_tree(&tree, input, &arena, &err);
+    if (st == GLM_OK)
+        st = glm_chat_request_read(&p->chat, input->json.data, input->json.length, &err);
     if (st == GLM_OK && glm_chat_request_n_messages(p->chat) == 0)
         st = glm_fail(&err, GLM_EARG, "messages: expected at least one message");
     if (st == GLM_OK)
@@ -47,7 +52,7 @@ void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
     if (st == GLM_OK)
         st = glm_chat_prompt_ids(prompt, &p->ids, &p->n_ids, &err);
     if (st == GLM_OK)
-        st = glm_read_constraint(&p->request.constraint, g, tools,
+        st = glm_read_constraint(&p->request.constraint, g, glm_field(tree, "tools"),
                                  glm_chat_prompt_start(prompt) == GLM_CHAT_START_REASONING, &err);
     p->prompt = prompt;
     p->request.think_end_id = glm_chat_think_end_id(s->chat);

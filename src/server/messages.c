@@ -616,6 +616,18 @@ static bool read_fields(glm_generation *g, int64_t *max_tokens, glm_field_error 
            glm_field_bool(g->root, "stream", &g->streams, err);
 }
 
+/* A5's words; what another one would mean is not known. */
+static bool check_thinking(const glm_json *root, glm_field_error *err)
+{
+    static const char *const known[] = {"enabled", "disabled", "adaptive", "auto", "between_tools"};
+    const glm_json *type = glm_field(glm_field(root, "thinking"), "type");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!type || glm_json_is(type, known[i]))
+            return true;
+    return glm_field_refuse(err, "thinking.type",
+                            "thinking.type: expected enabled, disabled or adaptive");
+}
+
 /* Claude Code says nothing when it wants no thinking. */
 static bool is_claude_cli(const glm_call *call)
 {
@@ -642,7 +654,8 @@ void glm_handle_messages(glm_call *call)
     bool is_fine = g->state ? read_fields(g, &p.max_tokens, &err)
                             : glm_field_refuse(&err, "messages", "messages: no memory");
     is_fine = is_fine && glm_read_sampling(g, "stop_sequences", &sampler, &p.request, &err) &&
-              convert(&json, root, &err);
+              check_thinking(root, &err) && convert(&json, root, &err) &&
+              glm_check_tool_results(glm_field(root, "messages"), &err);
     if (!is_fine) {
         glm_str_deinit(&json);
         glm_generation_refuse(g, &err);
@@ -650,7 +663,6 @@ void glm_handle_messages(glm_call *call)
     }
     glm_chat_input input = {.root = root,
                             .json = glm_str_text(&json),
-                            .names = "tools",
                             .thinks_not = !glm_field(root, "thinking") && is_claude_cli(call)};
     glm_chat_start_generation(g, &input, &p);
     glm_str_deinit(&json);

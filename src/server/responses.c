@@ -863,7 +863,7 @@ void glm_handle_responses(glm_call *call)
         glm_generation_refuse(g, &err);
         return;
     }
-    glm_chat_input input = {.root = root, .json = glm_str_text(&json), .names = "tools"};
+    glm_chat_input input = {.root = root, .json = glm_str_text(&json)};
     glm_chat_start_generation(g, &input, &p);
     glm_str_deinit(&json);
 }

@@ -49,8 +49,10 @@ static bool read_stops(glm_generation *g, const char *name, glm_field_error *err
     if (!value)
         return true;
     bool is_list = value->type == GLM_JSON_ARRAY;
-    if (!is_list && value->type != GLM_JSON_STRING)
-        return glm_field_refuse(err, name, "%s: expected a string or a list of strings", name);
+    bool may_be_one = strcmp(name, "stop") == 0;
+    if (!is_list && !(may_be_one && value->type == GLM_JSON_STRING))
+        return glm_field_refuse(err, name, "%s: expected %sa list of strings", name,
+                                may_be_one ? "a string or " : "");
     size_t n = is_list ? value->length : 1;
     if (n > STOPS_MAX)
         return glm_field_refuse(err, name, "%s: expected at most %u strings, got %zu", name,

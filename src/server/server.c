@@ -309,7 +309,12 @@ static void on_head(void *ctx, glm_http_exchange *x)
         glm_answer_error(call, 405, "method_not_allowed", NULL, 0, "this path takes %s", allow);
         return;
     }
-    if (check_key(call) && check_body_kind(call))
+    if (!check_key(call) || !check_body_kind(call))
+        return;
+    if (glm_http_body_is_too_large(x))
+        glm_answer_error(call, 413, "request_too_large", NULL, 0,
+                         "the request's body is larger than this server takes");
+    else
         glm_http_set_user(x, call);
 }
 
