@@ -63,19 +63,16 @@ void glm_batch_publish(glm_scheduler *s)
 
 /* ---- Ends ---- */
 
-static void close_session(glm_scheduler *s, glm_sequence *q)
+static void close_session(glm_scheduler *s, glm_sequence *q, bool is_over)
 {
-    if (s->cache)
-        glm_prefix_touch(s->cache, q->node);
+    glm_share_close(s, q, is_over);
     glm_session_close(q->session);
     q->session = NULL;
-    q->node = NULL;
-    q->n_linked = 0;
 }
 
 static void free_slot(glm_scheduler *s, glm_sequence *q)
 {
-    close_session(s, q);
+    close_session(s, q, true);
     glm_decoder_destroy(q->decoder);
     free(q->tokens);
     *q = (glm_sequence){.logits = q->logits, .error = q->error};
@@ -358,56 +355,27 @@ static void sort_slots(glm_scheduler *s)
     }
 }
 
-/* ---- Shared prefixes ---- */
-
-static uint64_t domain_of(const glm_scheduler *s, const glm_request *r)
+/* Streams run while this one is made ready. */
+static bool has_streams(const glm_scheduler *s)
 {
-    return s->p.share == GLM_SHARE_ALL ? 0 : r->p.owner;
+    for (uint32_t i = 0; i < s->n_order; i++)
+        if (s->order[i]->session && s->order[i]->request->first_ns)
+            return true;
+    return false;
 }
 
-/* Take from the cache the pages that come next. One token is always left to run, for its logits. */
-static void take_cached(glm_scheduler *s, glm_sequence *q)
+static void take_shared(glm_scheduler *s, glm_sequence *q)
 {
-    glm_request *r = q->request;
-    if (!s->cache || (r->p.want_prompt_logprobs && reads_prompt(q)))
-        return;
-    while (glm_session_length(q->session) == q->n_linked * GLM_KV_PAGE_TOKENS &&
-           q->n_tokens - 1 - glm_session_length(q->session) >= GLM_KV_PAGE_TOKENS) {
-        const int32_t *tokens = q->tokens + glm_session_length(q->session);
-        glm_prefix *next = glm_prefix_find(s->cache, domain_of(s, r), q->node, tokens);
-        if (!next || glm_kv_seq_share(q->session->seq, glm_prefix_page(next), NULL) != GLM_OK)
-            return;
-        q->node = next;
-        q->n_linked++;
-        if (reads_prompt(q) && !q->was_set_aside)
-            r->n_cached += GLM_KV_PAGE_TOKENS;
-    }
-}
-
-/* Give to the cache the pages that became full, or take its own if it has the same already. */
-static void give_cached(glm_scheduler *s, glm_sequence *q)
-{
-    while (s->cache && (q->n_linked + 1) * GLM_KV_PAGE_TOKENS <= glm_session_length(q->session)) {
-        const int32_t *tokens = q->tokens + (size_t)q->n_linked * GLM_KV_PAGE_TOKENS;
-        uint64_t domain = domain_of(s, q->request);
-        uint32_t page = glm_kv_seq_page(q->session->seq, q->n_linked);
-        glm_prefix *next = glm_prefix_find(s->cache, domain, q->node, tokens);
-        if (next)
-            glm_kv_seq_replace(q->session->seq, q->n_linked, glm_prefix_page(next));
-        else
-            next = glm_prefix_insert(s->cache, domain, q->node, tokens, page);
-        if (!next)
-            return;
-        q->node = next;
-        q->n_linked++;
-    }
+    bool is_new = reads_prompt(q);
+    if (!is_new || !q->request->p.want_prompt_logprobs)
+        glm_share_take(s, q, is_new && !q->was_set_aside, has_streams(s));
 }
 
 /* What can be taken from the cache is, and the owner hears that it began. */
 static void begin_reading(glm_scheduler *s, glm_sequence *q)
 {
     glm_request *r = q->request;
-    take_cached(s, q);
+    take_shared(s, q);
     if (r->is_told)
         return;
     r->is_told = true;
@@ -421,8 +389,8 @@ static void open_sessions(glm_scheduler *s)
     for (uint32_t i = 0; i < s->n_order; i++) {
         glm_sequence *q = s->order[i];
         if (q->session) {
-            if (pending(q) > 1)
-                take_cached(s, q); /* somebody else may have read it meanwhile */
+            if (pending(q) > 1 || q->is_loading)
+                take_shared(s, q); /* somebody else may have read it meanwhile */
             continue;
         }
         promised += pages_of(q->n_tokens);
@@ -445,7 +413,7 @@ static void open_sessions(glm_scheduler *s)
 
 static void set_aside(glm_scheduler *s, glm_sequence *q)
 {
-    close_session(s, q);
+    close_session(s, q, false);
     q->was_set_aside = true;
     q->n_run = 0;
     s->count.n_preempted++;
@@ -472,7 +440,7 @@ static bool reserve(glm_scheduler *s, uint32_t at, uint32_t n)
 
 static bool can_run(const glm_sequence *q)
 {
-    return q->session && pending(q) && !q->has_logits;
+    return q->session && pending(q) && !q->has_logits && !q->is_loading;
 }
 
 /* Running streams: one token each. Returns how many. */
@@ -548,7 +516,7 @@ static glm_step_item item_of(glm_sequence *q)
 static void step_done(glm_scheduler *s, glm_sequence *q)
 {
     q->has_logits = !pending(q);
-    give_cached(s, q);
+    glm_share_give(s, q);
     if (reads_prompt(q) && q->choice == 0) {
         q->request->n_read += q->n_run;
         s->count.n_computed_tokens += q->n_run;
@@ -802,6 +770,7 @@ bool glm_batch_turn(glm_scheduler *s)
     sweep(s, s->waiting, begin);
     sweep(s, s->active, begin);
     admit(s);
+    glm_share_reap(s);
     sort_slots(s);
     open_sessions(s);
     sort_slots(s);
@@ -814,6 +783,9 @@ bool glm_batch_turn(glm_scheduler *s)
             : glm_pace_budget(&s->pace, n_streams, s->engine->info.chunk, s->p.max_slowdown);
     uint32_t n_read = choose_readers(s, budget, &scored);
     bool has_work = n_streams || n_read;
+    bool is_loading = false;
+    for (uint32_t i = 0; i < s->n_order; i++)
+        is_loading = is_loading || s->order[i]->is_loading;
     if (has_work) {
         run_together(s, scored);
         if (scored < s->n_order && s->order[scored]->n_run)
@@ -824,5 +796,5 @@ bool glm_batch_turn(glm_scheduler *s)
         glm_pace_note(&s->pace, n_streams, n_read, step_s);
         s->count.step_s = n_streams ? step_s : s->count.step_s;
     }
-    return has_work;
+    return has_work || is_loading;
 }

@@ -18,6 +18,8 @@ struct glm_prefix {
     uint32_t n_child;
     uint32_t at;   /* its place in `node` */
     uint32_t leaf; /* its place in `heap`; NOWHERE: it has children */
+    bool has_id;
+    glm_state_id id;
     double cost, worth;
     int32_t tokens[TOKENS];
 };
@@ -182,6 +184,17 @@ uint32_t glm_prefix_depth(const glm_prefix *node)
 const int32_t *glm_prefix_tokens(const glm_prefix *node)
 {
     return node->tokens;
+}
+
+const glm_state_id *glm_prefix_id(const glm_prefix *node)
+{
+    return node->has_id ? &node->id : NULL;
+}
+
+void glm_prefix_set_id(glm_prefix *node, const glm_state_id *id)
+{
+    node->id = *id;
+    node->has_id = true;
 }
 
 uint32_t glm_prefix_pages(const glm_prefix_cache *c)

@@ -20,6 +20,7 @@
 #ifndef GLM_ENGINE_PREFIX_CACHE_H
 #define GLM_ENGINE_PREFIX_CACHE_H
 
+#include "engine/state_file.h"
 #include "model/config.h"
 #include "model/kv.h"
 
@@ -53,11 +54,15 @@ glm_prefix *glm_prefix_find(glm_prefix_cache *c, uint64_t domain, glm_prefix *pa
 glm_prefix *glm_prefix_insert(glm_prefix_cache *c, uint64_t domain, glm_prefix *parent,
                               const int32_t *tokens, uint32_t page);
 
-/** The node's page, its parent (NULL: none), and how many pages come before it. */
+/** The node's page, its parent (NULL: none), how many pages come before it, and its tokens. */
 uint32_t glm_prefix_page(const glm_prefix *node);
 glm_prefix *glm_prefix_parent(const glm_prefix *node);
 uint32_t glm_prefix_depth(const glm_prefix *node);
 const int32_t *glm_prefix_tokens(const glm_prefix *node);
+
+/** A name of the page that holds for other processes too: kept for the caller; NULL before it was set. */
+const glm_state_id *glm_prefix_id(const glm_prefix *node);
+void glm_prefix_set_id(glm_prefix *node, const glm_state_id *id);
 
 /** A use of the node and all before it. NULL is fine. */
 void glm_prefix_touch(glm_prefix_cache *c, glm_prefix *node);

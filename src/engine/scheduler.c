@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The scheduler's public calls and its thread; batch.c has what the thread does. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 
 #define MAX_ACTIVE 1024u
 #define MAX_QUEUE 65536u
+#define DEFAULT_STATE_BYTES ((uint64_t)64 << 30)
 
 glm_scheduler_params glm_scheduler_params_default(void)
 {
@@ -40,8 +42,7 @@ static glm_status check_params(glm_scheduler *s, const glm_scheduler_params *par
                         s->p.max_queue);
     if (!(s->p.max_slowdown > 1.0 && s->p.max_slowdown <= 1e6))
         return glm_fail(err, GLM_EARG, "slowdown: expected more than 1, got %g", s->p.max_slowdown);
-    if (params->state_dir)
-        return glm_fail(err, GLM_EUNSUPP, "state folder: not kept by this version");
+    s->p.state_bytes = params->state_bytes ? params->state_bytes : DEFAULT_STATE_BYTES;
     return GLM_OK;
 }
 
@@ -78,6 +79,34 @@ static glm_status make_cache(glm_scheduler *s, glm_error *err)
     return glm_prefix_cache_create(&s->cache, kv, &s->model->config,
                                    s->model->weights.n_params_active,
                                    n < n_page ? (uint32_t)n : n_page, err);
+}
+
+/* What pages mean: model, types of the cache, precision. The bits depend on nothing else (docs/numerics.md). */
+static glm_status bind_state(glm_scheduler *s, glm_state_binding *out, glm_error *err)
+{
+    char model_id[65], text[GLM_LAYERS_MAX + 256];
+    const glm_engine_info *info = &s->engine->info;
+    glm_status st = glm_model_id(s->model, model_id, err);
+    if (st != GLM_OK)
+        return st;
+    int n = snprintf(text, sizeof text, "model %s indexers %s latent_eps %a precision %d cache %d",
+                     model_id, s->model->indexer_types, (double)s->model->config.latent_eps,
+                     (int)info->precision, (int)info->kv_type);
+    out->page_bytes = s->count.page_bytes;
+    return glm_state_id_of(&out->id, text, (size_t)n, err);
+}
+
+static glm_status open_state(glm_scheduler *s, glm_error *err)
+{
+    glm_state_binding binding;
+    if (!s->p.state_dir || !s->cache)
+        return GLM_OK;
+    glm_status st = bind_state(s, &binding, err);
+    if (st == GLM_OK)
+        st = glm_state_open(&s->state, s->p.state_dir, &binding, s->p.state_bytes, s->p.log,
+                            s->p.log_ctx, err);
+    s->p.state_dir = NULL; /* the caller's string ends here */
+    return st;
 }
 
 static glm_status make_lock(glm_scheduler *s, glm_error *err)
@@ -169,6 +198,8 @@ glm_status glm_scheduler_create(glm_scheduler **out, glm_model *model,
     if (st == GLM_OK)
         st = make_cache(s, err);
     if (st == GLM_OK)
+        st = open_state(s, err);
+    if (st == GLM_OK)
         st = make_lock(s, err);
     if (st == GLM_OK) {
         s->stats = s->count;
@@ -206,6 +237,11 @@ void glm_scheduler_destroy(glm_scheduler *s)
                            s->logits, s->errors, s->score_logprob, s->score_top};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
+    if (s->state)
+        glm_state_flush(s->state);
+    if (s->state)
+        glm_share_reap(s);
+    glm_state_close(s->state);
     glm_prefix_cache_destroy(s->cache);
     glm_engine_destroy(s->engine);
     free(s);
@@ -280,6 +316,15 @@ void glm_scheduler_get_stats(glm_scheduler *s, glm_scheduler_stats *out)
     pthread_mutex_lock(&s->lock);
     *out = s->stats;
     pthread_mutex_unlock(&s->lock);
+    if (!s->state)
+        return;
+    glm_state_counts counts;
+    glm_state_get_counts(s->state, &counts);
+    out->n_state_files = counts.n_file;
+    out->state_bytes = counts.n_bytes;
+    out->n_state_saved_pages = counts.n_saved;
+    out->n_state_loaded_pages = counts.n_loaded;
+    out->n_state_bad_files = counts.n_bad;
 }
 
 bool glm_scheduler_drain(glm_scheduler *s, double seconds)

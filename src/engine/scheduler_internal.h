@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the files of the scheduler share. scheduler.c: the public calls and the thread. request.c: a request's
- * life and its events. batch.c: what a step consists of, and what follows from it.
+ * life and its events. share.c: prefixes in memory and on disk. batch.c: what a step consists of, and what follows from it.
  *
  * The thread owns everything that is not marked otherwise. Lock order: a request's lock, then the scheduler's; neither is held while
  * the engine works, and only the request's own during a callback.
@@ -16,6 +16,7 @@
 #include "engine/engine_internal.h"
 #include "engine/pace.h"
 #include "engine/prefix_cache.h"
+#include "engine/state.h"
 #include "glm/scheduler.h"
 
 #define GLM_SCORE_ROWS 64u /* most prompt log-probabilities in an event */
@@ -42,6 +43,7 @@ typedef struct glm_sequence {
     glm_prefix *node;
     uint32_t n_linked;
     bool was_set_aside;
+    bool is_loading; /* pages from disk: goes on in the next turn, runs nothing before */
     glm_decoder *decoder;
     float *logits;  /* [n_vocab], of the slot */
     uint32_t n_run; /* tokens of this step */
@@ -103,6 +105,8 @@ struct glm_scheduler {
     glm_sequence **item_seq; /* [max_active] */
     glm_pace pace;
     glm_prefix_cache *cache; /* NULL: nothing is shared */
+    glm_state *state;        /* NULL: nothing is kept on disk */
+    uint32_t n_saving;       /* pages held while they are written */
     uint64_t n_turn;
     glm_scheduler_stats count;    /* copied to stats after each turn */
     double *score_logprob;        /* [GLM_SCORE_ROWS] */
@@ -127,6 +131,28 @@ GLM_MUST_CHECK glm_status glm_request_decoder(glm_decoder **out, const glm_reque
 
 /** Hand an event to the owner's callback; fills in the fields that all kinds have. */
 void glm_request_emit(glm_request *r, glm_event *event);
+
+/* ---- share.c ---- */
+
+/**
+ * Take from the cache, and from disk, the pages that come next. One token is always left to run, for its logits.
+ *
+ * @param is_new     what is taken counts as cached tokens of the request
+ * @param is_beside  streams run, which wait meanwhile
+ */
+void glm_share_take(glm_scheduler *s, glm_sequence *q, bool is_new, bool is_beside);
+
+/** Give to the cache the pages that became full, or take its own where it has the same already. */
+void glm_share_give(glm_scheduler *s, glm_sequence *q);
+
+/** The sequence's session is about to be closed; `is_over`: for good, so that its prefix is written to disk. */
+void glm_share_close(glm_scheduler *s, glm_sequence *q, bool is_over);
+
+/** Write the pages up to `node` that are not on disk. NULL is fine. */
+void glm_share_save(glm_scheduler *s, glm_prefix *node, uint64_t domain);
+
+/** Let go of pages that were written. */
+void glm_share_reap(glm_scheduler *s);
 
 /* ---- batch.c ---- */
 

@@ -43,7 +43,9 @@ class Server:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):
-            raise RuntimeError("no start-up line: " + line + self.process.stderr.read())
+            said = self.process.stderr.read()
+            self.stop()
+            raise RuntimeError("no start-up line: " + line + said)
         self.port = int(line.rsplit(":", 1)[1])
 
     def stop(self, signum=signal.SIGTERM):
