@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""GLM beside llama.cpp or ik_llama.cpp: speed in alternation, and whether a file means the same to both.
+
+    peer.py build PEER OUT [--ik]                        compile bench/peer.c against a built copy of either
+    peer.py speed GLM PEER_PROGRAM MODEL [--threads 1,2] [--rounds 3] [--cases p:512,d:0:32,b:4:16]   JSON lines
+    peer.py table LINES                                  medians, spreads and ratios of such lines, as Markdown
+    peer.py logits GLM PEER_PROGRAM MODEL IDS_FILE...    KL divergence between the two, exact and fast, one line a file
+
+A round is one process of each a case, theirs behind ours.
+IDS_FILE holds token ids of one sequence, at most 512; a | may stand where an answer begins: "answer_kl_mean" is over the rows
+that predict it. PEER is the peer's folder with its libraries in PEER/build. Cases as in bench/peer.c.
+"""
+import argparse
+import glob
+import json
+import math
+import os
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+
+def build(args):
+    libraries = {}
+    for path in glob.glob(os.path.join(args.peer, "build", "**", "lib*.so"), recursive=True):
+        libraries[os.path.basename(path)[3:-3]] = os.path.dirname(path)
+    wanted = [n for n in ("llama", "ggml", "ggml-base", "ggml-cpu") if n in libraries]
+    if "llama" not in wanted:
+        sys.exit(f"peer.py: {args.peer}/build has no libllama.so")
+    folders = sorted({libraries[n] for n in wanted})
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.c")
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", *(["-DPEER_IK"] if args.ik else []), source, "-o", args.out,
+                    f"-I{args.peer}/include", f"-I{args.peer}/ggml/include", *(f"-L{f}" for f in folders),
+                    *(f"-Wl,-rpath,{os.path.abspath(f)}" for f in folders), *(f"-l{n}" for n in wanted), "-lm"], check=True)
+
+
+def run_glm(glm, command, model, threads, *options):
+    done = subprocess.run([glm, command, model, "--threads", str(threads), "--json", "--quiet", *map(str, options)], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def glm_case(glm, model, threads, case):
+    """glm bench of one case."""
+    kind, first, *rest = case.split(":")
+    first, second = int(first), int(rest[0]) if rest else 0
+    options = {"p": ["--prompt", first, "--gen", 0], "d": ["--prompt", 0, "--gen", second, "--depth", first],
+               "b": ["--prompt", 0, "--gen", second, "--batch", first]}[kind]
+    return run_glm(glm, "bench", model, threads, "--runs", 1, *options)[0]
+
+
+def speed(args):
+    def say(who, threads, r, case, **more):
+        print(json.dumps({"model": os.path.basename(args.model), "who": who, "threads": threads, "round": r, "case": case, **more}), flush=True)
+
+    for r in range(args.rounds):
+        for threads in map(int, args.threads.split(",")):
+            for i, case in enumerate(args.cases.split(",")):
+                value = glm_case(args.glm, args.model, threads, case)
+                say("glm", threads, r, case, tok_s=value["tok_s"]["median"], share_of_read_limit=value["share_of_read_limit"])
+                if i == 0:
+                    loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
+                    say("glm", threads, r, "load", seconds=loaded["timings"]["load_s"])
+                done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", case], check=True, stdout=subprocess.PIPE, text=True)
+                for line in map(json.loads, done.stdout.splitlines()):
+                    if line["case"] != "load" or i == 0:
+                        say("peer", threads, r, line.pop("case"), **line)
+
+
+def table(args):
+    values = {}
+    for line in map(json.loads, open(args.lines, encoding="utf-8")):
+        key = (line["model"], line["threads"], line["case"])
+        values.setdefault(key, {}).setdefault(line["who"], []).append(line.get("tok_s") or line.get("seconds"))
+    print("| model, threads, case | glm | peer | ratio |\n|---|---|---|---|")
+    for (model, threads, case), by in values.items():
+        def shown(v):
+            return f"{statistics.median(v):.4g} ({min(v):.4g}..{max(v):.4g}, {len(v)})"
+        if len(by) == 2:
+            ratio = statistics.median(by["glm"]) / statistics.median(by["peer"])
+            print(f"| {model}, {threads}, {case} | {shown(by['glm'])} | {shown(by['peer'])} | {1 / ratio if case == 'load' else ratio:.2f} |")
+
+
+def read_npy(path):
+    with open(path, "rb") as file:
+        file.read(8)
+        header = file.read(struct.unpack("<H", file.read(2))[0]).decode()
+        n_cols = int(header.split("(")[1].split(")")[0].split(",")[1])
+        data = file.read()
+    return n_cols, memoryview(data).cast("f")
+
+
+def log_softmax(row):
+    top = max(row)
+    total = math.log(math.fsum(math.exp(x - top) for x in row)) + top
+    return [x - total for x in row]
+
+
+def divergence(p, q, n_vocab):
+    """(mean, largest KL divergence of q's rows from p's, share of rows with the same best token)."""
+    kl, same = [], 0
+    for at in range(0, len(p), n_vocab):
+        a, b = log_softmax(p[at:at + n_vocab]), log_softmax(q[at:at + n_vocab])
+        kl.append(math.fsum(math.exp(x) * (x - y) for x, y in zip(a, b)))
+        same += a.index(max(a)) == b.index(max(b))
+    return statistics.fmean(kl), max(kl), same / len(kl)
+
+
+def logits(args):
+    with tempfile.TemporaryDirectory() as scratch:
+        theirs = os.path.join(scratch, "peer.bin")
+        for path in args.ids:
+            prompt, _, answer = open(path, encoding="utf-8").read().replace(",", " ").partition("|")
+            ids, first = prompt.split() + answer.split(), max(0, len(prompt.split()) - 1) if answer else 0
+            subprocess.run([args.peer, "logits", args.model, "2", theirs, *ids], check=True)
+            with open(theirs, "rb") as file:
+                peer = memoryview(file.read()).cast("f")
+            got = {}
+            for precision in ("exact", "fast"):
+                ours = os.path.join(scratch, precision + ".npy")
+                subprocess.run([args.glm, "score", args.model, "--ids", ",".join(ids), "--precision", precision, "--logits", ours, "--quiet"],
+                               check=True, stdout=subprocess.DEVNULL)
+                n_vocab, got[precision] = read_npy(ours)
+            rows = {"peer_from_exact": (got["exact"], peer), "peer_from_fast": (got["fast"], peer), "fast_from_exact": (got["exact"], got["fast"])}
+            line = {"model": os.path.basename(args.model), "ids": os.path.basename(path), "tokens": len(ids), "answer": len(ids) - first - 1 if first else 0}
+            for name, (p, q) in rows.items():
+                all_rows, answer_rows = divergence(p, q, n_vocab), divergence(p[first * n_vocab:], q[first * n_vocab:], n_vocab)
+                line[name] = {k: float(f"{x:.4g}") for k, x in zip(("kl_mean", "kl_max", "same_best"), all_rows)}
+                line[name]["answer_kl_mean"] = float(f"{answer_rows[0]:.4g}")
+            print(json.dumps(line), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    sub = commands.add_parser("build")
+    sub.add_argument("peer")
+    sub.add_argument("out")
+    sub.add_argument("--ik", action="store_true")
+    sub.set_defaults(run=build)
+    sub = commands.add_parser("speed")
+    for name in ("glm", "peer", "model"):
+        sub.add_argument(name)
+    sub.add_argument("--threads", default="2")
+    sub.add_argument("--rounds", type=int, default=3)
+    sub.add_argument("--cases", default="d:0:32,p:512,b:4:16,b:8:16,b:16:16")
+    sub.set_defaults(run=speed)
+    sub = commands.add_parser("table")
+    sub.add_argument("lines")
+    sub.set_defaults(run=table)
+    sub = commands.add_parser("logits")
+    for name in ("glm", "peer", "model"):
+        sub.add_argument(name)
+    sub.add_argument("ids", nargs="+")
+    sub.set_defaults(run=logits)
+    args = parser.parse_args()
+    args.run(args)
+
+
+main()
