@@ -5,9 +5,12 @@
     peer.py build PEER OUT [--ik]                        compile bench/peer.c against a built copy of either
     peer.py speed GLM PEER_PROGRAM MODEL [--threads 1,2] [--rounds 3] [--cases p:512,d:0:32,b:4:16]   JSON lines
     peer.py table LINES                                  medians, spreads and ratios of such lines, as Markdown
-    peer.py logits GLM PEER_PROGRAM MODEL IDS_FILE...    KL divergence between the two, exact and fast, one line a file
+    peer.py logits GLM PEER_PROGRAM MODEL IDS_FILE... [--set KEY=N] [--from WANT.npy]   KL divergence, one line a file
 
-A round is one process of each a case, theirs behind ours.
+`logits` compares the peer, glm exact and glm fast with each other, or with --from each of them with these logits; --set changes
+unsigned numbers of the file's metadata in a copy first.
+
+A round is all cases by us, a process each, then all by the peer, in one.
 IDS_FILE holds token ids of one sequence, at most 512; a | may stand where an answer begins: "answer_kl_mean" is over the rows
 that predict it. PEER is the peer's folder with its libraries in PEER/build. Cases as in bench/peer.c.
 """
@@ -56,18 +59,17 @@ def speed(args):
     def say(who, threads, r, case, **more):
         print(json.dumps({"model": os.path.basename(args.model), "who": who, "threads": threads, "round": r, "case": case, **more}), flush=True)
 
+    cases = args.cases.split(",")
     for r in range(args.rounds):
         for threads in map(int, args.threads.split(",")):
-            for i, case in enumerate(args.cases.split(",")):
+            loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
+            say("glm", threads, r, "load", seconds=loaded["timings"]["load_s"])
+            for case in cases:
                 value = glm_case(args.glm, args.model, threads, case)
                 say("glm", threads, r, case, tok_s=value["tok_s"]["median"], share_of_read_limit=value["share_of_read_limit"])
-                if i == 0:
-                    loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
-                    say("glm", threads, r, "load", seconds=loaded["timings"]["load_s"])
-                done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", case], check=True, stdout=subprocess.PIPE, text=True)
-                for line in map(json.loads, done.stdout.splitlines()):
-                    if line["case"] != "load" or i == 0:
-                        say("peer", threads, r, line.pop("case"), **line)
+            done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", *cases], check=True, stdout=subprocess.PIPE, text=True)
+            for line in map(json.loads, done.stdout.splitlines()):
+                say("peer", threads, r, line.pop("case"), **line)
 
 
 def table(args):
@@ -109,27 +111,60 @@ def divergence(p, q, n_vocab):
     return statistics.fmean(kl), max(kl), same / len(kl)
 
 
+def changed_copy(model, changes, out):
+    """A copy of a GGUF with other 32-bit numbers under some keys."""
+    with open(model, "rb") as file:
+        data = bytearray(file.read())
+    for key, value in (c.split("=") for c in changes):
+        name = struct.pack("<Q", len(key)) + key.encode()
+        at = data.find(name)
+        if at < 0 or struct.unpack_from("<I", data, at + len(name))[0] != 4:
+            sys.exit(f"peer.py: {model} has no 32-bit number {key}")
+        struct.pack_into("<I", data, at + len(name) + 4, int(value))
+    with open(out, "wb") as file:
+        file.write(data)
+    return out
+
+
+def read_ids(path):
+    """(ids, first row that predicts the answer or 0)."""
+    with open(path, encoding="utf-8") as file:
+        prompt, _, answer = file.read().replace(",", " ").partition("|")
+    prompt, answer = prompt.split(), answer.split()
+    return prompt + answer, len(prompt) - 1 if answer else 0
+
+
+def all_logits(args, model, ids, scratch):
+    """Name -> logits of the peer and of ours, and the width of a row."""
+    theirs = os.path.join(scratch, "peer.bin")
+    subprocess.run([args.peer, "logits", model, "2", theirs, *ids], check=True)
+    with open(theirs, "rb") as file:
+        got = {"peer": memoryview(file.read()).cast("f")}
+    for precision in ("exact", "fast"):
+        ours = os.path.join(scratch, precision + ".npy")
+        subprocess.run([args.glm, "score", model, "--ids", ",".join(ids), "--precision", precision, "--logits", ours, "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
+        n_vocab, got[precision] = read_npy(ours)
+    return got, n_vocab
+
+
 def logits(args):
     with tempfile.TemporaryDirectory() as scratch:
-        theirs = os.path.join(scratch, "peer.bin")
+        model = changed_copy(args.model, args.set, os.path.join(scratch, "model.gguf")) if args.set else args.model
         for path in args.ids:
-            prompt, _, answer = open(path, encoding="utf-8").read().replace(",", " ").partition("|")
-            ids, first = prompt.split() + answer.split(), max(0, len(prompt.split()) - 1) if answer else 0
-            subprocess.run([args.peer, "logits", args.model, "2", theirs, *ids], check=True)
-            with open(theirs, "rb") as file:
-                peer = memoryview(file.read()).cast("f")
-            got = {}
-            for precision in ("exact", "fast"):
-                ours = os.path.join(scratch, precision + ".npy")
-                subprocess.run([args.glm, "score", args.model, "--ids", ",".join(ids), "--precision", precision, "--logits", ours, "--quiet"],
-                               check=True, stdout=subprocess.DEVNULL)
-                n_vocab, got[precision] = read_npy(ours)
-            rows = {"peer_from_exact": (got["exact"], peer), "peer_from_fast": (got["fast"], peer), "fast_from_exact": (got["exact"], got["fast"])}
-            line = {"model": os.path.basename(args.model), "ids": os.path.basename(path), "tokens": len(ids), "answer": len(ids) - first - 1 if first else 0}
-            for name, (p, q) in rows.items():
-                all_rows, answer_rows = divergence(p, q, n_vocab), divergence(p[first * n_vocab:], q[first * n_vocab:], n_vocab)
-                line[name] = {k: float(f"{x:.4g}") for k, x in zip(("kl_mean", "kl_max", "same_best"), all_rows)}
-                line[name]["answer_kl_mean"] = float(f"{answer_rows[0]:.4g}")
+            ids, first = read_ids(path)
+            got, n_vocab = all_logits(args, model, ids, scratch)
+            pairs = [("exact", "peer"), ("fast", "peer"), ("exact", "fast")]
+            if args.reference:
+                got["wanted"] = read_npy(args.reference)[1]
+                pairs = [("wanted", name) for name in ("peer", "exact", "fast")]
+            line = {"model": os.path.basename(args.model), "ids": os.path.basename(path), "tokens": len(ids),
+                    "answer": len(ids) - first - 1 if first else 0}
+            for p, q in pairs:
+                every = divergence(got[p], got[q], n_vocab)
+                answer = divergence(got[p][first * n_vocab:], got[q][first * n_vocab:], n_vocab)
+                line[f"{q}_from_{p}"] = {k: float(f"{x:.4g}") for k, x in zip(("kl_mean", "kl_max", "same_best"), every)}
+                line[f"{q}_from_{p}"]["answer_kl_mean"] = float(f"{answer[0]:.4g}")
             print(json.dumps(line), flush=True)
 
 
@@ -155,6 +190,8 @@ def main():
     for name in ("glm", "peer", "model"):
         sub.add_argument(name)
     sub.add_argument("ids", nargs="+")
+    sub.add_argument("--set", action="append", default=[])
+    sub.add_argument("--from", dest="reference")
     sub.set_defaults(run=logits)
     args = parser.parse_args()
     args.run(args)
