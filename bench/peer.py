@@ -24,6 +24,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 
 def build(args):
@@ -38,6 +39,27 @@ def build(args):
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", *(["-DPEER_IK"] if args.ik else []), source, "-o", args.out,
                     f"-I{args.peer}/include", f"-I{args.peer}/ggml/include", *(f"-L{f}" for f in folders),
                     *(f"-Wl,-rpath,{os.path.abspath(f)}" for f in folders), *(f"-l{n}" for n in wanted), "-lm"], check=True)
+
+
+def busy_s():
+    """Processor seconds that everybody on this machine has used, and those of our finished children."""
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = [int(x) for x in file.readline().split()[1:9]]
+    own = os.times()
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK"), own.children_user + own.children_system
+
+
+class Others:
+    """Cores that others kept busy while the block ran."""
+
+    def __enter__(self):
+        self.start, self.before = time.monotonic(), busy_s()
+        return self
+
+    def __exit__(self, *_):
+        after = busy_s()
+        used = after[0] - self.before[0] - (after[1] - self.before[1])
+        self.cores = round(max(0.0, used) / (time.monotonic() - self.start), 2)
 
 
 def run_glm(glm, command, model, threads, *options):
@@ -65,16 +87,23 @@ def speed(args):
             loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
             say("glm", threads, r, "load", seconds=loaded["timings"]["load_s"])
             for case in cases:
-                value = glm_case(args.glm, args.model, threads, case)
-                say("glm", threads, r, case, tok_s=value["tok_s"]["median"], share_of_read_limit=value["share_of_read_limit"])
-            done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", *cases], check=True, stdout=subprocess.PIPE, text=True)
+                with Others() as others:
+                    value = glm_case(args.glm, args.model, threads, case)
+                say("glm", threads, r, case, tok_s=value["tok_s"]["median"], share_of_read_limit=value["share_of_read_limit"],
+                    others=others.cores)
+            with Others() as others:
+                done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", *cases], check=True, stdout=subprocess.PIPE,
+                                      text=True)
             for line in map(json.loads, done.stdout.splitlines()):
-                say("peer", threads, r, line.pop("case"), **line)
+                say("peer", threads, r, line.pop("case"), others=others.cores, **line)
 
 
 def table(args):
-    values = {}
+    values, left_out = {}, 0
     for line in map(json.loads, open(args.lines, encoding="utf-8")):
+        if line.get("others", 0) > args.others:
+            left_out += 1
+            continue
         key = (line["model"], line["threads"], line["case"])
         values.setdefault(key, {}).setdefault(line["who"], []).append(line.get("tok_s") or line.get("seconds"))
     print("| model, threads, case | glm | peer | ratio |\n|---|---|---|---|")
@@ -84,6 +113,7 @@ def table(args):
         if len(by) == 2:
             ratio = statistics.median(by["glm"]) / statistics.median(by["peer"])
             print(f"| {model}, {threads}, {case} | {shown(by['glm'])} | {shown(by['peer'])} | {1 / ratio if case == 'load' else ratio:.2f} |")
+    print(f"\n{left_out} measurements left out because others used more than {args.others} cores")
 
 
 def read_npy(path):
@@ -185,6 +215,7 @@ def main():
     sub.set_defaults(run=speed)
     sub = commands.add_parser("table")
     sub.add_argument("lines")
+    sub.add_argument("--others", type=float, default=0.15)
     sub.set_defaults(run=table)
     sub = commands.add_parser("logits")
     for name in ("glm", "peer", "model"):
