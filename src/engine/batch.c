@@ -457,6 +457,18 @@ static uint32_t choose_streams(glm_scheduler *s)
     return n;
 }
 
+/* Sequences that a chunk each makes streams, but for the first of them. */
+static uint32_t count_joining(const glm_scheduler *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_order; i++) {
+        const glm_sequence *q = s->order[i];
+        n += can_run(q) && !q->n_run && (pending(q) > 1 || reads_prompt(q)) &&
+             pending(q) <= s->engine->info.chunk;
+    }
+    return n ? n - 1 : 0;
+}
+
 /*
  * The place in `order` of the sequence whose prompt goes on, or n_order. Among an owner's requests of one priority turns alternate
  * between the oldest, so that it ends, and the one that was given least, so that short prompts do not wait for long ones.
@@ -777,10 +789,10 @@ bool glm_batch_turn(glm_scheduler *s)
     s->n_turn++;
     uint32_t scored;
     uint32_t n_streams = choose_streams(s);
-    uint32_t budget =
-        s->p.step_tokens && n_streams
-            ? s->p.step_tokens
-            : glm_pace_budget(&s->pace, n_streams, s->engine->info.chunk, s->p.max_slowdown);
+    uint32_t budget = s->p.step_tokens && n_streams
+                          ? s->p.step_tokens
+                          : glm_pace_budget(&s->pace, n_streams, count_joining(s),
+                                            s->engine->info.chunk, s->p.max_slowdown);
     uint32_t n_read = choose_readers(s, budget, &scored);
     bool has_work = n_streams || n_read;
     bool is_loading = false;

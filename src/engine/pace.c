@@ -35,7 +35,22 @@ static void learn(double *mean, double value)
     *mean = *mean > 0.0 ? *mean + NEW_SHARE * (value - *mean) : value;
 }
 
-uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t chunk, double slowdown)
+/* A step of n streams when n_joining more have come: by the line through the times of n and of the fewest streams known. */
+static double joined_s(const glm_pace *pace, uint32_t n, uint32_t n_joining)
+{
+    uint32_t few = 1;
+    while (few < n && pace->alone_s[few] <= 0.0)
+        few++;
+    if (few == n)
+        return pace->alone_s[n];
+    double each = (pace->alone_s[n] - pace->alone_s[few]) / (double)(n - few);
+    double most = pace->alone_s[n] / (double)n;
+    each = each > 0.0 ? each : 0.0;
+    return pace->alone_s[n] + (each < most ? each : most) * (double)n_joining;
+}
+
+uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining, uint32_t chunk,
+                         double slowdown)
 {
     if (!n_streams)
         return chunk;
@@ -43,7 +58,9 @@ uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t chunk, dou
     if (alone <= 0.0 || pace->n_mixed >= MIXED_MAX)
         return 0;
     uint32_t most = chunk > n_streams ? chunk - n_streams : 1;
-    double allowed = AIM * (slowdown - 1.0) * alone;
+    double allowed = AIM * slowdown * joined_s(pace, n_streams, n_joining) - alone;
+    double least = AIM * (slowdown - 1.0) * alone;
+    allowed = n_joining && allowed > least ? allowed : least;
     double n = pace->token_s > 0.0 ? allowed / pace->token_s : 1.0;
     double grown =
         2.0 * (double)pace->n_piece + 1.0; /* the cost of one token is not that of many */

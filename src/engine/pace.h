@@ -3,7 +3,7 @@
  * How much of a prompt to read in a step beside n running streams, so that the streams' time between two tokens
  * grows by no more than a factor. Learns from the times of steps: those of streams alone, and what a prompt token adds.
  *
- *     n = glm_pace_budget(&pace, n_streams, chunk, slowdown, fixed);
+ *     n = glm_pace_budget(&pace, n_streams, n_joining, chunk, slowdown);
  *     ... run a step with at most n tokens of prompts ...
  *     glm_pace_note(&pace, n_streams, n_read, seconds);
  */
@@ -30,9 +30,12 @@ void glm_pace_deinit(glm_pace *pace);
 /**
  * Tokens of prompts for the next step, at most `chunk` together with the streams; 0: streams alone, to learn their time.
  *
- * @param slowdown  what the time of a step may grow by, > 1
+ * @param n_joining  streams about to be there: short prompts that wait behind the first. What they will add to a step for as
+ *                   long as they answer may be spent on reading them now, so that many who come at once do not wait in line
+ * @param slowdown   what the time of a step may grow by, > 1
  */
-uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t chunk, double slowdown);
+uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining, uint32_t chunk,
+                         double slowdown);
 
 /** A step of n_streams streams and n_read tokens of prompts took so long. */
 void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double seconds);

@@ -26,7 +26,7 @@ static double run(glm_pace *pace, engine *e, uint32_t n_streams, double *mean)
     uint32_t n_late = 0;
     double sum = 0.0, alone = e->fixed_s + e->stream_s * n_streams;
     for (uint32_t i = 0; i < 2000; i++) {
-        uint32_t n = glm_pace_budget(pace, n_streams, 512, 2.0);
+        uint32_t n = glm_pace_budget(pace, n_streams, 0, 512, 2.0);
         assert_true(n <= 512 - n_streams);
         glm_pace_note(pace, n_streams, n, step_s(e, n_streams, n));
         n_late +=
@@ -78,18 +78,44 @@ static void a_lucky_step_is_not_believed(void **state)
     glm_pace_deinit(&pace);
 }
 
+/* Many who come at once are read at the pace that the streams will have with all of them; one alone changes nothing. */
+static void who_comes_is_reckoned_with(void **state)
+{
+    (void)state;
+    glm_error err;
+    glm_pace pace;
+    engine e = {.fixed_s = 0.001, .stream_s = 0.001, .token_s = 0.0001};
+    double mean;
+    assert_int_equal(glm_pace_init(&pace, 200, &err), GLM_OK);
+    (void)run(&pace, &e, 1, &mean);
+    assert_true(mean <= 20.0);
+    assert_true(glm_pace_budget(&pace, 1, 100, 512, 2.0) <=
+                20); /* what a stream costs is not known yet */
+    (void)run(&pace, &e, 2, &mean);
+    uint32_t alone = glm_pace_budget(&pace, 2, 0, 512, 2.0);
+    uint32_t n = alone;
+    for (uint32_t i = 0; i < 20; i++) {
+        n = glm_pace_budget(&pace, 2, 48, 512, 2.0);
+        glm_pace_note(&pace, 2, n, n ? step_s(&e, 2, n) : step_s(&e, 2, 0));
+    }
+    assert_true(alone <= 30 && n > 10 * alone);
+    /* Twice the step of 50 streams is not passed. */
+    assert_true(step_s(&e, 2, n) <= 2.0 * step_s(&e, 50, 0));
+    glm_pace_deinit(&pace);
+}
+
 static void without_streams_whole_chunks_are_read(void **state)
 {
     (void)state;
     glm_error err;
     glm_pace pace;
     assert_int_equal(glm_pace_init(&pace, 4, &err), GLM_OK);
-    assert_int_equal(glm_pace_budget(&pace, 0, 512, 2.0), 512);
-    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 0); /* first to learn their time */
+    assert_int_equal(glm_pace_budget(&pace, 0, 0, 512, 2.0), 512);
+    assert_int_equal(glm_pace_budget(&pace, 2, 0, 512, 2.0), 0); /* first to learn their time */
     glm_pace_note(&pace, 2, 0, 0.01);
-    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 1);
+    assert_int_equal(glm_pace_budget(&pace, 2, 0, 512, 2.0), 1);
     glm_pace_note(&pace, 2, 1, 100.0); /* dear as it is, prompts go on */
-    assert_int_equal(glm_pace_budget(&pace, 2, 512, 2.0), 1);
+    assert_int_equal(glm_pace_budget(&pace, 2, 0, 512, 2.0), 1);
     glm_pace_deinit(&pace);
 }
 
@@ -98,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_fit_engines_of_all_speeds),
         cmocka_unit_test(a_lucky_step_is_not_believed),
+        cmocka_unit_test(who_comes_is_reckoned_with),
         cmocka_unit_test(without_streams_whole_chunks_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
