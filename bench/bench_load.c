@@ -6,7 +6,7 @@
  *
  *   --clients  connections at once (200); each asks --each times (1), one request after the other, each on a new connection
  *   --tokens   tokens of an answer (64; ignore_eos), --words: words of a prompt (16), others for every request
- *   --slow     of the clients, those that read 64 bytes a fifth of a second; figures are of the others
+ *   --slow     of the clients, those that ask for 4,000 tokens and read 64 bytes a fifth of a second; figures are of the others
  *   --pid      the server's process: its anonymous memory before and at most
  *
  * One JSON line. ttft: from connecting to the first event; token: (last - first event) / (tokens - 1) of a request; gap: between
@@ -29,7 +29,8 @@
 
 #define SLOW_BYTES 64u
 #define SLOW_NS 200000000u
-#define STATUS_AT 9u /* of "HTTP/1.1 200" */
+#define SLOW_TOKENS 4000u /* far more than buffers on the way hold */
+#define STATUS_AT 9u      /* of "HTTP/1.1 200" */
 
 /* Finds a text in a stream of bytes. */
 typedef struct matcher {
@@ -168,7 +169,7 @@ static void send_request(client *c)
     n += (size_t)snprintf(body + n, sizeof body - n,
                           "\", \"max_tokens\": %u, \"stream\": true, \"ignore_eos\": true, "
                           "\"temperature\": 0, \"stream_options\": {\"include_usage\": true}}",
-                          options.n_tokens);
+                          c->is_slow ? SLOW_TOKENS : options.n_tokens);
     int n_head = snprintf(head, sizeof head,
                           "POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                           "application/json\r\nContent-Length: %zu\r\n\r\n",
@@ -241,7 +242,8 @@ static bool take(client *c)
     uint64_t now = glm_clock_ns();
     for (ssize_t i = 0; i < n && !c->is_done; i++)
         take_byte(c, buffer[i], now);
-    return n > 0 && !c->is_done ? true : finish(c);
+    bool is_refused = c->n_read >= STATUS_AT + 3 && c->status != 200;
+    return n > 0 && !c->is_done && !is_refused ? true : finish(c);
 }
 
 static void read_options(int argc, char **argv)
