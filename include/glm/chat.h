@@ -253,6 +253,66 @@ GLM_API glm_chat_start glm_chat_prompt_start(const glm_chat_prompt *prompt);
 /** The same for ids from elsewhere: looks at what follows the last <|assistant|>. */
 GLM_API glm_chat_start glm_chat_start_of_ids(const glm_chat *chat, const int32_t *ids, size_t n);
 
+/* ------------------------------------------------------------------------- turns remembered -- */
+
+/*
+ * Answers as they were generated, token for token. Clients send a conversation back as text, often without its reasoning, so the prompt
+ * of the next turn differs from what the model has read and written, and what is cached of it is lost from the first answer on. With
+ * a memory an answer that stands where it was given, and says what it said, is put back as its own tokens:
+ *
+ *     glm_chat_prompt_create(&prompt, chat, request, &options, &err);
+ *     glm_chat_prompt_recall(prompt, memory, request, owner, &opening, &n, &err);
+ *     glm_chat_prompt_ids(prompt, &ids, &n_ids, &err);
+ *     ... generate; answer_ids without the stop token ...
+ *     glm_chat_memory_keep(memory, &opening, message, answer_ids, n_answer_ids, &err);
+ *
+ * An answer is recalled when all tokens before it are those it was generated behind (or when it makes calls under ids it made them
+ * under: see call_id), its content and calls are the same, its reasoning is the same or was left out, and its reasoning is to be shown
+ * (glm_chat_options.clear_thinking). Otherwise the client's text is rendered. Used by one thread at a time.
+ */
+typedef struct glm_chat_memory glm_chat_memory;
+
+/** A memory of at most max_bytes (4 KiB or more), the turns not used for longest go first. GLM_EARG, GLM_ENOMEM. */
+GLM_API GLM_MUST_CHECK glm_status glm_chat_memory_create(glm_chat_memory **out, size_t max_bytes,
+                                                         glm_error *err);
+GLM_API void glm_chat_memory_destroy(glm_chat_memory *memory);
+
+#define GLM_CHAT_OPENING_MAX 8u
+/** Where an answer begins: what stands before it, and the tokens that open it (<|assistant|> <think>). */
+typedef struct glm_chat_opening {
+    uint64_t owner, before;
+    int32_t ids[GLM_CHAT_OPENING_MAX];
+    uint32_t n_ids; /* 0: no answer begins here */
+} glm_chat_opening;
+
+/**
+ * Put remembered answers into the prompt's ids; its text stays as it was. `request` is the one it was rendered from.
+ *
+ * @param memory    NULL: only *opening is made
+ * @param owner     whose turns are looked for; also the owner of those kept behind *opening
+ * @param n_turns   how many were put in; may be NULL
+ * Errors: those of glm_chat_prompt_ids; GLM_ENOMEM.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_chat_prompt_recall(glm_chat_prompt *prompt,
+                                                         glm_chat_memory *memory,
+                                                         const glm_chat_request *request,
+                                                         uint64_t owner, glm_chat_opening *opening,
+                                                         size_t *n_turns, glm_error *err);
+
+/**
+ * Remember an answer that ended by itself.
+ *
+ * @param answer   what was made of the ids and given to the client
+ * @param call_id  the id its first call was given, or NULL
+ * @param ids      [n_ids] as generated, without the token that ended it
+ * Errors: GLM_ENOMEM; then it is not remembered.
+ */
+GLM_API GLM_MUST_CHECK glm_status glm_chat_memory_keep(glm_chat_memory *memory,
+                                                       const glm_chat_opening *opening,
+                                                       const struct glm_chat_message *answer,
+                                                       const char *call_id, const int32_t *ids,
+                                                       size_t n_ids, glm_error *err);
+
 /* -------------------------------------------------------------------------------- the parser -- */
 
 typedef enum glm_chat_event_type {

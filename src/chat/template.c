@@ -344,8 +344,7 @@ static void render_assistant(renderer *r, size_t index)
         render_open_turn(r, turn, content, reasoning, has_reasoning);
         return;
     }
-    bool is_kept = index >= r->after_user || (style->may_keep && !r->switches->clear_thinking);
-    render_reasoning(r, reasoning, has_reasoning && is_kept);
+    render_reasoning(r, reasoning, has_reasoning && index >= r->out->kept_from);
     render_answer(r, turn, glm_python_strip(content));
 }
 
@@ -538,6 +537,7 @@ glm_status glm_template_render(glm_rendering *out, const glm_conversation *c,
     for (size_t i = 0; i < c->n_turns; i++)
         if (c->turns[i].role == GLM_TURN_USER)
             r.after_user = i + 1;
+    out->kept_from = r.style->may_keep && !switches->clear_thinking ? 0 : r.after_user;
 
     tag(&r, GLM_TAG_GMASK);
     tag(&r, GLM_TAG_SOP);

@@ -25,6 +25,7 @@ typedef struct glm_rendering {
     glm_segments segments;
     size_t *turn_start; /* [n_turns + 1] index of the segment a turn begins with; then the tail's */
     size_t n_turns;
+    size_t kept_from; /* turns from this one on show their reasoning */
     glm_start start;
 } glm_rendering;
 

@@ -16,14 +16,20 @@ static glm_status read_tree(const glm_json **out, const glm_chat_input *input, g
     return st;
 }
 
-static glm_status render(glm_chat_prompt **out, const glm_server *s, glm_chat_request *request,
-                         const glm_chat_input *input, bool *reasons, glm_error *err)
+/* The prompt, answers given before put back as the tokens they were. */
+static glm_status render(glm_chat_prompt **out, const glm_call *call, glm_chat_request *request,
+                         const glm_chat_input *input, bool *reasons, glm_chat_opening *opening,
+                         glm_error *err)
 {
+    const glm_server *s = call->server;
     glm_chat_options options = s->options;
     options.thinking = !input->thinks_not;
     (void)glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
     *reasons = options.thinking;
-    return glm_chat_prompt_create(out, s->chat, request, &options, err);
+    glm_status st = glm_chat_prompt_create(out, s->chat, request, &options, err);
+    if (st == GLM_OK)
+        st = glm_chat_prompt_recall(*out, s->memory, request, call->owner, opening, NULL, err);
+    return st;
 }
 
 void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
@@ -48,7 +54,7 @@ void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
     if (st == GLM_OK && glm_chat_request_n_messages(p->chat) == 0)
         st = glm_fail(&err, GLM_EARG, "messages: expected at least one message");
     if (st == GLM_OK)
-        st = render(&prompt, s, p->chat, input, &reasons, &err);
+        st = render(&prompt, call, p->chat, input, &reasons, &p->opening, &err);
     if (st == GLM_OK)
         st = glm_chat_prompt_ids(prompt, &p->ids, &p->n_ids, &err);
     if (st == GLM_OK)
@@ -75,13 +81,14 @@ void glm_chat_count(glm_call *call, glm_text json, const char *object)
     glm_chat_request *request = NULL;
     glm_chat_prompt *prompt = NULL;
     const glm_chat_input input = {0};
+    glm_chat_opening opening;
     const int32_t *ids;
     size_t n = 0;
     bool reasons;
     glm_error err;
     glm_status st = glm_chat_request_read(&request, json.data, json.length, &err);
     if (st == GLM_OK)
-        st = render(&prompt, call->server, request, &input, &reasons, &err);
+        st = render(&prompt, call, request, &input, &reasons, &opening, &err);
     if (st == GLM_OK)
         st = glm_chat_prompt_ids(prompt, &ids, &n, &err);
     glm_chat_prompt_destroy(prompt);

@@ -56,6 +56,7 @@ static void free_choices(glm_generation *g)
         glm_str_deinit(&c->text);
         glm_str_deinit(&c->logprobs);
         free(c->call_ids);
+        free(c->ids);
         free(c->state);
     }
     free(g->choices);
@@ -294,6 +295,39 @@ static void feed_raw(glm_generation *g, glm_choice *c, const glm_event *event)
     g->voice->delta(g, c, &delta);
 }
 
+/* Note the tokens of an answer; without memory for them it is not remembered. */
+static void note_id(glm_choice *c, const glm_event *event)
+{
+    if (event->is_end || c->lost_ids)
+        return;
+    if (c->n_ids == c->ids_capacity) {
+        size_t capacity = c->ids_capacity ? 2 * c->ids_capacity : 64;
+        int32_t *ids = realloc(c->ids, capacity * sizeof *ids);
+        if (!ids) {
+            c->lost_ids = true;
+            return;
+        }
+        c->ids = ids;
+        c->ids_capacity = capacity;
+    }
+    c->ids[c->n_ids++] = event->id;
+}
+
+/* An answer that ended by itself: when it comes back as text, its tokens are known. */
+static void remember(const glm_generation *g, const glm_choice *c)
+{
+    glm_error err;
+    const glm_chat_message *message = glm_chat_parser_message(c->parser);
+    const char *call_id = c->n_calls ? c->call_ids[0].id : NULL;
+    if (!message || c->lost_ids ||
+        (c->ending != GLM_ENDING_STOP && c->ending != GLM_ENDING_TOOL_CALLS))
+        return;
+    glm_status st = glm_chat_memory_keep(g->server->memory, &g->opening, message, call_id, c->ids,
+                                         c->n_ids, &err);
+    if (st != GLM_OK) /* it will be read as text */
+        glm_server_log(g->server, 1, "%s", err.text);
+}
+
 static void on_token(glm_generation *g, const glm_event *event)
 {
     glm_choice *c = &g->choices[event->choice];
@@ -307,6 +341,7 @@ static void on_token(glm_generation *g, const glm_event *event)
     } else {
         glm_chat_channel channel = glm_chat_parser_channel(c->parser);
         c->n_reasoning += channel == GLM_CHAT_CHANNEL_REASONING || channel == GLM_CHAT_CHANNEL_HELD;
+        note_id(c, event);
         if (glm_chat_parser_feed(c->parser, &event->id, 1, &err) != GLM_OK) {
             fail(g, 500, err.text);
             return;
@@ -367,6 +402,8 @@ static void on_finished(glm_generation *g, const glm_event *event)
     }
     glm_stop_text_end(&c->stop, on_content, c);
     end_choice(g, c, c->stop.has_stopped ? GLM_ENDING_STOP_TEXT : ending_of(g, c, event));
+    if (c->parser && event->finish == GLM_FINISH_STOP)
+        remember(g, c);
     flush(g);
 }
 
@@ -558,6 +595,7 @@ void glm_generation_start(glm_generation *g, glm_generation_params *p)
     glm_error err;
     g->voice = p->voice;
     g->chat = p->chat;
+    g->opening = p->opening;
     if (!check_quota(g))
         return;
     if (p->n_ids >= s->engine.n_ctx) {

@@ -31,6 +31,9 @@ typedef struct glm_choice {
     glm_stop_text stop;      /* in content */
     glm_call_id *call_ids;   /* [n_calls], of calls begun */
     size_t n_calls;
+    int32_t *ids; /* [n_ids] with a parser: what was generated, without the token that ended it */
+    size_t n_ids, ids_capacity;
+    bool lost_ids;
     size_t stop_index;
     uint32_t n_tokens, n_reasoning;
     bool is_over;
@@ -68,8 +71,9 @@ struct glm_generation {
     glm_generation *next, *previous;
     const glm_voice *voice;
     glm_request *request;
-    glm_chat_request *chat; /* the conversation, for its tools; or NULL */
-    glm_arena arena;        /* of root */
+    glm_chat_request *chat;   /* the conversation, for its tools; or NULL */
+    glm_chat_opening opening; /* of its answers */
+    glm_arena arena;          /* of root */
     const glm_json *root;
     glm_choice *choices; /* [n_choices] */
     uint32_t n_choices, n_over;
@@ -99,6 +103,7 @@ typedef struct glm_generation_params {
     const glm_voice *voice;
     glm_chat_request *chat;        /* taken over, also on failure; NULL: raw */
     const glm_chat_prompt *prompt; /* with chat; borrowed */
+    glm_chat_opening opening;      /* with chat */
     const int32_t *ids;            /* [n_ids] without a chat */
     size_t n_ids;
     glm_request_params request; /* sampling, limits; prompt and callbacks are filled in */

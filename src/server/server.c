@@ -15,6 +15,9 @@
 #include "server/generation.h"
 #include "server/server_internal.h"
 
+/* Of answers remembered as tokens: 16 million tokens. */
+#define MEMORY_BYTES ((size_t)64 << 20)
+
 /* Routes under other bases, as some clients are set up: cut to those we know. */
 static const char *const path_prefixes[] = {"/api/anthropic", "/anthropic", "/api/coding/paas/v4",
                                             "/api/paas/v4"};
@@ -415,7 +418,10 @@ static glm_status open_model(glm_server *s, glm_error *err)
     s->options = glm_chat_options_of(format.generation);
     s->options.clear_thinking = s->p.clears_thinking;
     s->call_id = glm_tokenizer_find(s->tokenizer, "<tool_call>", 11);
-    return glm_chat_create(&s->chat, s->tokenizer, err);
+    glm_status st = glm_chat_create(&s->chat, s->tokenizer, err);
+    if (st == GLM_OK)
+        st = glm_chat_memory_create(&s->memory, MEMORY_BYTES, err);
+    return st;
 }
 
 static glm_status open_http(glm_server *s, glm_error *err)
@@ -467,6 +473,7 @@ static void close_server(glm_server *s)
     glm_scheduler_destroy(s->scheduler);
     for (queued *q = take_one(s); q; q = take_one(s))
         free(q);
+    glm_chat_memory_destroy(s->memory);
     glm_chat_destroy(s->chat);
     glm_script_deinit(&s->script);
     glm_auth_deinit(&s->auth);

@@ -45,6 +45,7 @@ typedef struct glm_server {
     const glm_tokenizer *tokenizer;
     glm_chat *chat;
     glm_chat_options options; /* defaults of every chat request */
+    glm_chat_memory *memory;  /* answers given, as tokens */
     glm_scheduler *scheduler;
     glm_auth auth;
     glm_script script;
