@@ -53,12 +53,13 @@ static void write_latents(glm_forward *f, uint32_t layer, glm_block *block)
     f->b->ops->kv_store(f->b, &store);
 }
 
-/* q = q_b q_a, its last elements of each head rotated. */
-static void make_queries(glm_forward *f, uint32_t layer, const glm_block *block)
+/* q = q_b q_a of rows t0..t0+n_tok-1, its last elements of each head rotated. */
+static void make_queries(glm_forward *f, uint32_t layer, const glm_block *block, uint32_t t0,
+                         uint32_t n_tok)
 {
     const glm_config *c = f->c;
-    const uint32_t d_qk = c->d_nope + c->d_rope, n_tok = block->batch.n_tok;
-    glm_op_matmul q = {.x = f->q_a,
+    const uint32_t d_qk = c->d_nope + c->d_rope, n_pairs = c->d_rope / 2;
+    glm_op_matmul q = {.x = glm_buf_at(f->q_a, (size_t)t0 * c->q_rank),
                        .x_stride = c->q_rank,
                        .n_tok = n_tok,
                        .n_out = 1,
@@ -69,30 +70,29 @@ static void make_queries(glm_forward *f, uint32_t layer, const glm_block *block)
                         .head_stride = d_qk,
                         .n_tok = n_tok,
                         .n_heads = c->n_heads,
-                        .n_pairs = c->d_rope / 2,
-                        .cos_table = block->cos_table,
-                        .sin_table = block->sin_table};
+                        .n_pairs = n_pairs,
+                        .cos_table = block->cos_table + (size_t)t0 * n_pairs,
+                        .sin_table = block->sin_table + (size_t)t0 * n_pairs};
     f->b->ops->rope(f->b, &rope);
 }
 
-/* q_cat[h] = [Uk_h^T q_nope | rope(q_pe)] of rows t0..t0+n_tok-1 */
-static void absorb_queries(glm_forward *f, const glm_layer_weights *w, uint32_t t0, uint32_t n_tok)
+/* q_cat[h] = [Uk_h^T q_nope | rope(q_pe)] */
+static void absorb_queries(glm_forward *f, const glm_layer_weights *w, uint32_t n_tok)
 {
     const glm_config *c = f->c;
     const uint32_t d_qk = c->d_nope + c->d_rope, n_row = c->kv_rank + c->d_rope;
-    const glm_buf q = glm_buf_at(f->q, (size_t)t0 * c->n_heads * d_qk);
     glm_op_head_matmul absorb = {.w = w->k_b,
                                  .transposed = w->k_b_is_transposed,
                                  .n_heads = c->n_heads,
                                  .n_tok = n_tok,
-                                 .x = q,
+                                 .x = f->q,
                                  .x_tok_stride = (size_t)c->n_heads * d_qk,
                                  .x_head_stride = d_qk,
                                  .out = f->q_cat,
                                  .out_tok_stride = (size_t)c->n_heads * n_row,
                                  .out_head_stride = n_row};
     f->b->ops->head_matmul(f->b, &absorb);
-    glm_op_copy_heads pe = {.x = glm_buf_at(q, c->d_nope),
+    glm_op_copy_heads pe = {.x = glm_buf_at(f->q, c->d_nope),
                             .x_tok_stride = (size_t)c->n_heads * d_qk,
                             .x_head_stride = d_qk,
                             .out = glm_buf_at(f->q_cat, c->kv_rank),
@@ -104,14 +104,15 @@ static void absorb_queries(glm_forward *f, const glm_layer_weights *w, uint32_t 
     f->b->ops->copy_heads(f->b, &pe);
 }
 
-/* Rows t0..t0+n_tok-1 of att: attention over the latents, then each head's values. */
+/* Rows t0..t0+n_tok-1 of y: attention over the latents, each head's values, the output projection. */
 static void attend(glm_forward *f, uint32_t layer, const glm_block *block, uint32_t t0,
                    uint32_t n_tok)
 {
     const glm_config *c = f->c;
     const glm_layer_weights *w = &f->w->layer[layer];
     const gather_ctx gather = {block, layer, c->index_topk, t0};
-    absorb_queries(f, w, t0, n_tok);
+    make_queries(f, layer, block, t0, n_tok);
+    absorb_queries(f, w, n_tok);
     glm_op_attention attention = {.q = f->q_cat,
                                   .out = f->o,
                                   .n_tok = n_tok,
@@ -130,10 +131,16 @@ static void attend(glm_forward *f, uint32_t layer, const glm_block *block, uint3
                                 .x = f->o,
                                 .x_tok_stride = (size_t)c->n_heads * c->kv_rank,
                                 .x_head_stride = c->kv_rank,
-                                .out = glm_buf_at(f->att, (size_t)t0 * c->n_heads * c->d_v),
+                                .out = f->att,
                                 .out_tok_stride = (size_t)c->n_heads * c->d_v,
                                 .out_head_stride = c->d_v};
     f->b->ops->head_matmul(f->b, &value);
+    glm_op_matmul out = {.x = f->att,
+                         .x_stride = (size_t)c->n_heads * c->d_v,
+                         .n_tok = n_tok,
+                         .n_out = 1,
+                         .out = {{&w->o, glm_buf_at(f->y, (size_t)t0 * c->d_model), c->d_model}}};
+    f->b->ops->matmul(f->b, &out);
 }
 
 void glm_attention_forward(glm_forward *f, uint32_t layer, glm_block *block)
@@ -160,14 +167,7 @@ void glm_attention_forward(glm_forward *f, uint32_t layer, glm_block *block)
     write_latents(f, layer, block);
     if (c->owns_indexer[layer] && !block->keeps_selection)
         glm_indexer_forward(f, layer, block);
-    make_queries(f, layer, block);
     for (uint32_t t0 = 0; t0 < n_tok; t0 += GLM_ATTENTION_ROWS)
         attend(f, layer, block, t0,
                n_tok - t0 < GLM_ATTENTION_ROWS ? n_tok - t0 : GLM_ATTENTION_ROWS);
-    glm_op_matmul out = {.x = f->att,
-                         .x_stride = (size_t)c->n_heads * c->d_v,
-                         .n_tok = n_tok,
-                         .n_out = 1,
-                         .out = {{&w->o, f->y, c->d_model}}};
-    f->b->ops->matmul(f->b, &out);
 }

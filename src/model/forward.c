@@ -26,7 +26,7 @@ void glm_forward_limits(glm_backend_limits *out, const glm_config *c, uint32_t n
     cols = max_u32(cols, max_u32(c->d_ff, c->d_expert * max_u32(c->n_expert_shared, 1)));
     cols = max_u32(cols, max_u32(c->q_rank, c->kv_rank));
     cols = max_u32(cols, max_u32(c->d_nope, 2 * c->d_model));
-    size_t hidden = (size_t)n_tok * c->d_ff;
+    size_t hidden = (size_t)(n_tok < GLM_DENSE_ROWS ? n_tok : GLM_DENSE_ROWS) * c->d_ff;
     size_t routed = (size_t)glm_moe_slots(c, n_tok) * c->d_expert * max_u32(c->n_expert_shared, 1);
     *out = (glm_backend_limits){
         .n_tok = n_tok,
@@ -54,10 +54,10 @@ static glm_status make_buffers(glm_forward *f, const glm_config *c, uint32_t n_t
         {offsetof(glm_forward, u), (size_t)n_tok * c->d_model},
         {offsetof(glm_forward, q_a), (size_t)n_tok * c->q_rank},
         {offsetof(glm_forward, kv), n_tok * n_row},
-        {offsetof(glm_forward, q), n_tok * heads * (c->d_nope + c->d_rope)},
+        {offsetof(glm_forward, q), n_attend * heads * (c->d_nope + c->d_rope)},
         {offsetof(glm_forward, q_cat), n_attend * heads * n_row},
         {offsetof(glm_forward, o), n_attend * heads * c->kv_rank},
-        {offsetof(glm_forward, att), n_tok * heads * c->d_v},
+        {offsetof(glm_forward, att), n_attend * heads * c->d_v},
         {offsetof(glm_forward, y), (size_t)n_tok * c->d_model},
         {offsetof(glm_forward, index_q), (size_t)n_tok * c->index_n_heads * c->index_d_head},
         {offsetof(glm_forward, index_k), (size_t)n_tok * c->index_d_head},

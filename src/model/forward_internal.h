@@ -5,8 +5,12 @@
 
 #include "model/forward.h"
 
-/* Rows whose absorbed queries and weighted latents, the widest activations, are held at once. */
-#define GLM_ATTENTION_ROWS 128u
+/*
+ * Rows of attention, from queries to output projection, and of a dense MLP that are worked on at once: their activations are
+ * the widest. Matrix products read their weights again for each 64 rows anyway.
+ */
+#define GLM_ATTENTION_ROWS 64u
+#define GLM_DENSE_ROWS 128u
 
 struct glm_block {
     glm_forward *f;
@@ -28,14 +32,16 @@ struct glm_forward {
     uint32_t n_tok_max, n_out_max;
 
     /* Activations, [n_tok_max, ...]. */
-    glm_buf u;     /* [d_model] normed input of attention or FFN */
-    glm_buf q_a;   /* [q_rank] */
-    glm_buf kv;    /* [kv_rank + d_rope] */
+    glm_buf u;   /* [d_model] normed input of attention or FFN */
+    glm_buf q_a; /* [q_rank] */
+    glm_buf kv;  /* [kv_rank + d_rope] */
+    glm_buf y;   /* [d_model] output of attention or FFN */
+    /* Of GLM_ATTENTION_ROWS rows. */
     glm_buf q;     /* [n_heads, d_nope + d_rope] */
-    glm_buf q_cat; /* [n_heads, kv_rank + d_rope] absorbed query; GLM_ATTENTION_ROWS rows */
-    glm_buf o;     /* [n_heads, kv_rank] weighted latents; GLM_ATTENTION_ROWS rows */
+    glm_buf q_cat; /* [n_heads, kv_rank + d_rope] absorbed query */
+    glm_buf o;     /* [n_heads, kv_rank] weighted latents */
     glm_buf att;   /* [n_heads, d_v] */
-    glm_buf y;     /* [d_model] output of attention or FFN */
+    /* Of n_tok_max rows again. */
     glm_buf index_q, index_k, index_w;
     glm_buf mtp_in;            /* [2 * d_model] normed embedding and state */
     glm_buf out_h, out_logits; /* [n_out_max, ...] */

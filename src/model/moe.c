@@ -14,8 +14,8 @@ uint32_t glm_moe_slots(const glm_config *config, uint32_t n_tok)
     return (uint32_t)(all < slots ? all : slots);
 }
 
-/* Run parts first..first+n_part-1, whose slots are slot0..slot0+n_slot-1 of the step. */
-static void run_wave(glm_forward *f, uint32_t n_tok, uint32_t first, uint32_t n_part,
+/* Run parts first..first+n_part-1, whose slots are slot0..slot0+n_slot-1 of the step, over rows t0..t0+n_tok-1. */
+static void run_wave(glm_forward *f, uint32_t t0, uint32_t n_tok, uint32_t first, uint32_t n_part,
                      uint32_t slot0, uint32_t n_slot)
 {
     const uint32_t *slot_tok = f->slot_tok + slot0;
@@ -33,8 +33,8 @@ static void run_wave(glm_forward *f, uint32_t n_tok, uint32_t first, uint32_t n_
     for (uint32_t i = first; i < first + n_part; i++)
         if (f->part[i].gate.n_rows > d_ff_max)
             d_ff_max = f->part[i].gate.n_rows;
-    glm_op_ffn ffn = {.x = f->u,
-                      .acc = f->y,
+    glm_op_ffn ffn = {.x = glm_buf_at(f->u, (size_t)t0 * f->c->d_model),
+                      .acc = glm_buf_at(f->y, (size_t)t0 * f->c->d_model),
                       .n_tok = n_tok,
                       .d_model = f->c->d_model,
                       .part = f->part + first,
@@ -115,7 +115,7 @@ static glm_status run_waves(glm_forward *f, uint32_t layer, uint32_t n_tok, uint
                 n_slot += f->part[end++].n_slot;
         }
         if (st == GLM_OK)
-            run_wave(f, n_tok, first, end - first, slot0, n_slot);
+            run_wave(f, 0, n_tok, first, end - first, slot0, n_slot);
         for (uint32_t i = first; i < end && i < n_routed; i++)
             glm_store_release(f->w->store, layer, f->wanted[i]);
         if (st != GLM_OK)
@@ -159,7 +159,10 @@ glm_status glm_ffn_forward(glm_forward *f, uint32_t layer, glm_block *block, glm
     f->b->ops->zero(f->b, f->y, (size_t)n_tok * f->c->d_model * sizeof(float));
     if (!f->c->is_dense[layer])
         return moe_forward(f, layer, n_tok, err);
-    add_common_part(f, layer, n_tok, 0, 0);
-    run_wave(f, n_tok, 0, 1, 0, n_tok);
+    for (uint32_t t0 = 0; t0 < n_tok; t0 += GLM_DENSE_ROWS) {
+        uint32_t n = n_tok - t0 < GLM_DENSE_ROWS ? n_tok - t0 : GLM_DENSE_ROWS;
+        add_common_part(f, layer, n, 0, 0);
+        run_wave(f, t0, n, 0, 1, 0, n);
+    }
     return GLM_OK;
 }

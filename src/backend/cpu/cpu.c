@@ -63,6 +63,7 @@ static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
             .row = take(l, lim->n_sel, sizeof(void *)),
             .topk = take(l, lim->n_keys, sizeof(uint32_t)),
             .acts = take(l, glm_cpu_worker_act_bytes(lim), 1),
+            .up = take(l, glm_cpu_up_floats(lim), sizeof(float)),
         };
         if (cpu->worker)
             cpu->worker[i] = w;
@@ -77,7 +78,6 @@ static void lay_out(glm_cpu *cpu, layout *l, uint32_t n_threads)
     size_t n_blocks = lim->is_integer ? glm_add_size(lim->n_hidden / 256, lim->n_slot) : 0;
     cpu->ffn_acts = take(l, n_blocks, GLM_ACT_BYTES);
     cpu->ffn_h = take(l, lim->n_hidden, sizeof(float));
-    cpu->ffn_up = take(l, lim->n_hidden, sizeof(float));
     cpu->ffn_y = take(l, glm_mul_size(lim->n_slot, lim->d_model), sizeof(float));
     cpu->router = take(l, glm_mul_size(lim->n_tok, lim->n_expert), sizeof(float));
 }

@@ -15,6 +15,7 @@ typedef struct glm_cpu_worker {
     const void **row; /* [limits.n_sel] */
     uint32_t *topk;   /* [limits.n_keys] */
     void *acts;       /* glm_cpu_worker_act_bytes */
+    float *up;        /* glm_cpu_up_floats: some rows of up for all slots of a part */
 } glm_cpu_worker;
 
 typedef struct glm_cpu {
@@ -34,7 +35,6 @@ typedef struct glm_cpu {
     void
         *ffn_acts; /* [n_slot, d_ff_max] ffn_h in 8 bits, in the layout of its part's down matrix */
     float *ffn_h;  /* [limits.n_hidden] slots by d_ff_max */
-    float *ffn_up; /* [limits.n_hidden] slots by d_ff_max */
     float *ffn_y;  /* [n_slot, d_model] */
     float *router; /* [n_tok, n_expert] */
     void *memory;  /* all of the above */
@@ -66,6 +66,12 @@ static inline size_t glm_cpu_score_stride(size_t n_sel)
 
 /** Bytes of a worker's own quantised rows: at least one of limits.n_cols; 0 without is_integer. */
 size_t glm_cpu_worker_act_bytes(const glm_backend_limits *limits);
+
+/** Floats of a worker's piece of up: at least 16 rows for as many slots as a part can have. */
+static inline uint32_t glm_cpu_up_floats(const glm_backend_limits *limits)
+{
+    return limits->n_tok > 4096 ? limits->n_tok * 16 : 65536;
+}
 
 /** Rows that matrices multiply: float32, and 8-bit integers in the layouts that were asked for. */
 typedef struct glm_cpu_rows {

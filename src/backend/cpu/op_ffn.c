@@ -65,12 +65,15 @@ static void gate_up_chunk(void *ctx, uint32_t worker, uint32_t chunk)
     uint32_t n_rows = glm_cpu_min(job->rows[i], part->gate.n_rows - row0);
     size_t h_stride = job->op->d_ff_max;
     glm_cpu_rows x = part_x(job, i);
-    float *h = cpu->ffn_h + job->slot0[i] * h_stride + row0;
-    float *up = cpu->ffn_up + job->slot0[i] * h_stride + row0;
-    glm_cpu_product(cpu, worker, h, h_stride, &part->gate, row0, n_rows, &x);
-    glm_cpu_product(cpu, worker, up, h_stride, &part->up, row0, n_rows, &x);
-    for (uint32_t s = 0; s < part->n_slot; s++)
-        cpu->k.silu_mul(h + s * h_stride, h + s * h_stride, up + s * h_stride, n_rows);
+    float *h = cpu->ffn_h + job->slot0[i] * h_stride + row0, *up = cpu->worker[worker].up;
+    uint32_t step = glm_cpu_up_floats(&cpu->limits) / part->n_slot / 16 * 16;
+    for (uint32_t r = 0; r < n_rows; r += step) {
+        uint32_t n = glm_cpu_min(step, n_rows - r);
+        glm_cpu_product(cpu, worker, h + r, h_stride, &part->gate, row0 + r, n, &x);
+        glm_cpu_product(cpu, worker, up, n, &part->up, row0 + r, n, &x);
+        for (uint32_t s = 0; s < part->n_slot; s++)
+            cpu->k.silu_mul(h + s * h_stride + r, h + s * h_stride + r, up + (size_t)s * n, n);
+    }
 }
 
 static void down_chunk(void *ctx, uint32_t worker, uint32_t chunk)
