@@ -31,6 +31,10 @@ glm_cpu glm_cpu_detect(void)
     cpu.has_avx2 = (b7 & avx2) && (saved & STATE_AVX) == STATE_AVX;
     cpu.has_avx512 = cpu.has_avx2 && (b7 & avx512_f_dq_bw_vl) == avx512_f_dq_bw_vl &&
                      (saved & STATE_AVX512) == STATE_AVX512;
+    uint32_t a1, b1, c1, d1;
+    const uint32_t avx_vnni = 1U << 4;
+    cpu.has_avxvnni =
+        cpu.has_avx2 && __get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) && (a1 & avx_vnni);
     const uint32_t bmi2 = 1U << 8, avx512_vnni = 1U << 11;
     cpu.has_avx512vnni = cpu.has_avx512 && (b7 & bmi2) && (c7 & avx512_vnni);
     return cpu;

@@ -10,7 +10,8 @@
 
 typedef struct glm_cpu {
     bool has_avx2;       /* AVX2, FMA and F16C, and the system saves their registers */
-    bool has_avx512;     /* and AVX-512 F, BW, VL, DQ likewise */
+    bool has_avxvnni;    /* and AVX-VNNI */
+    bool has_avx512;     /* AVX2 and AVX-512 F, BW, VL, DQ likewise */
     bool has_avx512vnni; /* and AVX-512 VNNI, BMI2 */
     bool has_neon;       /* Advanced SIMD with float32 fused multiply-add */
 } glm_cpu;

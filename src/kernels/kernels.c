@@ -6,7 +6,8 @@
 #include "core/cpu.h"
 
 static const char *const names[GLM_ISA_COUNT] = {
-    [GLM_ISA_SCALAR] = "scalar",         [GLM_ISA_AVX2] = "avx2", [GLM_ISA_AVX512] = "avx512",
+    [GLM_ISA_SCALAR] = "scalar",         [GLM_ISA_AVX2] = "avx2",
+    [GLM_ISA_AVXVNNI] = "avxvnni",       [GLM_ISA_AVX512] = "avx512",
     [GLM_ISA_AVX512VNNI] = "avx512vnni", [GLM_ISA_NEON] = "neon",
 };
 
@@ -48,6 +49,8 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
     init_scalar(k);
     if (isa >= GLM_ISA_AVX2 && isa <= GLM_ISA_AVX512VNNI)
         init_avx2(k);
+    if (isa == GLM_ISA_AVXVNNI)
+        k->qmatmul = glm_qmatmul_avxvnni;
     if (isa >= GLM_ISA_AVX512 && isa <= GLM_ISA_AVX512VNNI)
         init_avx512(k);
     if (isa == GLM_ISA_AVX512VNNI)
@@ -59,6 +62,7 @@ glm_isa glm_kernels_best_isa(void)
     glm_cpu cpu = glm_cpu_detect();
     return cpu.has_avx512vnni ? GLM_ISA_AVX512VNNI
            : cpu.has_avx512   ? GLM_ISA_AVX512
+           : cpu.has_avxvnni  ? GLM_ISA_AVXVNNI
            : cpu.has_avx2     ? GLM_ISA_AVX2
                               : GLM_ISA_SCALAR;
 }
@@ -118,6 +122,8 @@ bool glm_isa_parse(const char *name, glm_isa *out)
 bool glm_isa_is_usable(glm_isa isa)
 {
     glm_isa best = glm_kernels_best_isa();
-    bool is_x86 = best >= GLM_ISA_AVX2 && best <= GLM_ISA_AVX512VNNI; /* each has those below it */
+    bool is_x86 = best >= GLM_ISA_AVX2 && best <= GLM_ISA_AVX512VNNI;
+    if (isa == GLM_ISA_AVXVNNI) /* of the others each has those below it */
+        return glm_cpu_detect().has_avxvnni;
     return isa == GLM_ISA_SCALAR || isa == best || (is_x86 && isa >= GLM_ISA_AVX2 && isa < best);
 }

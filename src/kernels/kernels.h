@@ -21,7 +21,8 @@
 typedef enum glm_isa {
     GLM_ISA_SCALAR,
     GLM_ISA_AVX2,       /* AVX2, FMA, F16C */
-    GLM_ISA_AVX512,     /* and AVX-512 F, BW, VL, DQ */
+    GLM_ISA_AVXVNNI,    /* and AVX-VNNI: processors without AVX-512 */
+    GLM_ISA_AVX512,     /* AVX2 and AVX-512 F, BW, VL, DQ */
     GLM_ISA_AVX512VNNI, /* and AVX-512 VNNI */
     GLM_ISA_NEON,
     GLM_ISA_COUNT,

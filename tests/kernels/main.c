@@ -66,6 +66,27 @@ static uint64_t check_level(glm_isa isa, glm_isa below, const char *only, uint64
     return n_failures;
 }
 
+#if defined __x86_64__
+/* The AVX-VNNI kernel where only AVX-512 VNNI can run it: stand_in_avxvnni.c. */
+static uint64_t check_stand_in(const char *only, uint64_t seed, unsigned n_rounds,
+                               uint64_t *n_cases)
+{
+    glm_kernels ref, now;
+    glm_kernels_init(&ref, GLM_ISA_SCALAR);
+    glm_kernels_init(&now, GLM_ISA_AVX2);
+    now.qmatmul = chk_qmatmul_avxvnni;
+    chk_ctx ctx = {&now, &ref, false, "qmatmul", seed, 0, 0, ""};
+    if (only && strcmp(only, "qmatmul") != 0)
+        return 0;
+    for (unsigned round = 0; round < n_rounds; round++)
+        chk_qmatmul(&ctx);
+    printf("avxvnni qmatmul      %8" PRIu64 " cases  %s (compiled for AVX-512 VNNI)\n", ctx.n_cases,
+           ctx.n_failures ? "FAILED" : "ok");
+    *n_cases += ctx.n_cases;
+    return ctx.n_failures + (ctx.n_cases == 0);
+}
+#endif
+
 static int usage(void)
 {
     fprintf(stderr, "usage: check-kernels [--only FAMILY|SLOT] [--isa NAME] [--seed N] [--rounds "
@@ -114,6 +135,11 @@ int main(int argc, char **argv)
     }
     if (is_bench)
         return 0;
+#if defined __x86_64__
+    if (!glm_isa_is_usable(GLM_ISA_AVXVNNI) && glm_isa_is_usable(GLM_ISA_AVX512VNNI) &&
+        top >= GLM_ISA_AVXVNNI)
+        n_failures += check_stand_in(only, seed, n_rounds, &n_cases);
+#endif
     printf("%" PRIu64 " cases, %" PRIu64 " failures\n", n_cases, n_failures);
     return n_failures || n_cases == 0 ? 1 : 0;
 }

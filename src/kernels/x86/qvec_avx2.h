@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectors for AVX2, FMA and F16C, in the vocabulary that simd/qmatmul.h is written in (listed there). To be included by files with
- * the suffix _avx2.c only.
+ * the suffix _avx2.c; and, with Q_VNNI defined, by those with _avxvnni.c, whose dot products of bytes are one instruction.
  */
 #ifndef GLM_KERNELS_X86_QVEC_AVX2_H
 #define GLM_KERNELS_X86_QVEC_AVX2_H
@@ -10,16 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined Q_VNNI && !defined KERNEL
+#define KERNEL(slot) glm_##slot##_avxvnni
+#elif !defined KERNEL
 #define KERNEL(slot) glm_##slot##_avx2
+#endif
 #define Q_TILE_IS_8 0
 #define QV static inline __attribute__((always_inline))
 
 #define Q_ROWS "kernels/x86/qrow.h"
 
 enum {
-    QR = 8,            /* rows of a panel, lanes of a vector */
-    Q_TILE = 4,        /* tokens of a register tile */
+    QR = 8,     /* rows of a panel, lanes of a vector */
+    Q_TILE = 4, /* tokens of a register tile */
+#ifdef Q_VNNI
+    Q_WIDE_SIGNED = 0, /* 8-bit codes are stored with 128 added */
+#else
     Q_WIDE_SIGNED = 1, /* 8-bit codes are stored as they are and need qi_dot_signed */
+#endif
 };
 
 typedef __m256i qi;
@@ -141,11 +149,15 @@ QV qi qi_shuffle8(qi a, qi index)
     return _mm256_shuffle_epi8(a, index);
 }
 
-/* w 0..127: pairs of products fit 16 bits. */
+/* w 0..127: pairs of products fit 16 bits; with Q_VNNI 0..255. */
 QV qi qi_dot(qi acc, qi w, qi x)
 {
+#ifdef Q_VNNI
+    return _mm256_dpbusd_epi32(acc, w, x);
+#else
     __m256i pairs = _mm256_maddubs_epi16(w, x);
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
 }
 
 QV qi qi_dot_bcast(qi acc, qi w, const void *x)
@@ -161,7 +173,11 @@ QV qi qi_dot_signed(qi acc, qi w, qi x)
 
 QV qi qi_madd16(qi acc, qi a, qi b)
 {
+#ifdef Q_VNNI
+    return _mm256_dpwssd_epi32(acc, a, b);
+#else
     return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
+#endif
 }
 
 QV qf qf_zero(void)
@@ -352,7 +368,7 @@ QV qi q_negate(qi x, const uint8_t *sign)
 /* acc += pairs of products w x, which fit 16 bits, times a scale each. */
 QV qi q_madd_scaled(qi acc, qi w, qi x, qi scale)
 {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), scale));
+    return qi_madd16(acc, _mm256_maddubs_epi16(w, x), scale);
 }
 
 /* 16 indices: 8 bits in low, the ninth in 2 bytes of high. */
