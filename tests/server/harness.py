@@ -15,6 +15,7 @@ import tempfile
 import unittest
 
 GLM, MODEL = sys.argv[1], sys.argv[2]
+FILE_TEXT = "say \"hi\"\\n \t tab\n{\"not\": \"an object\"} é 漢字 😀 \u2028 </div> " + "and on and on. " * 12
 RULES = [
     {"all": ["say hello"], "answer": "They greet me.</think>Hello from glm.<|user|>"},
     {"all": ["weather in Oslo"], "none": ["It rains"],
@@ -24,6 +25,9 @@ RULES = [
     {"all": ["two calls"], "answer": "Both.</think><tool_call>get_weather<arg_key>city</arg_key><arg_value>Rome</arg_value>"
      "</tool_call><tool_call>now</tool_call><|observation|>"},
     {"all": ["stop here"], "answer": "END is not seen here.</think>one two END three<|user|>"},
+    {"all": ["write a file"],
+     "answer": "</think><tool_call>write<arg_key>path</arg_key><arg_value>a \"b\".txt</arg_value><arg_key>lines</arg_key><arg_value>[1, 2.50, "
+               "{\"k\": null}]</arg_value><arg_key>text</arg_key><arg_value>" + FILE_TEXT + "</arg_value></tool_call><|observation|>"},
     {"all": ["only thought"], "answer": "The answer came as thought.<|user|>"},
     {"all": ["no thought"], "answer": "Plain.<|user|>"},
 ]
