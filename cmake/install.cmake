@@ -22,6 +22,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/nano DESTINATION ${CMAKE_INSTALL_
 if(TARGET glm)
   install(TARGETS glm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+# A unit for systemd; `systemctl link` or a copy in /etc/systemd/system where this folder is not searched.
+set(GLM_BIN ${CMAKE_INSTALL_FULL_BINDIR}/glm)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/glm.service.in ${PROJECT_BINARY_DIR}/glm.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/glm.service DESTINATION lib/systemd/system)
 if(TARGET glm AND NOT GLM_SANITIZE AND NOT GLM_FUZZ)
   set(glm_pages)
   macro(glm_page dir file)

@@ -227,6 +227,17 @@ class Fields(Contract):
             self.assertIsNone(headers["Set-Cookie"])
 
 
+class Description(Contract):
+    def test_openapi_names_what_is_served(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/openapi.json"), encoding="utf-8") as f:
+            paths = json.load(f)["paths"]
+        for path, methods in paths.items():
+            for method in ("GET", "POST", "PUT"):
+                status = self.s.call(method, path.replace("{id}", "nano52"), "{" if method != "GET" else None)[0]
+                is_served = status not in (404, 405)
+                self.assertEqual(is_served, method.lower() in methods, (method, path, status))
+
+
 class Limits(Contract):
     def test_rule_15_overflow(self):
         for path, field in ((CHAT, "messages"), (COMPLETIONS, "prompt"), (RESPONSES, "input"), (MESSAGES, "messages")):

@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""docs/openapi.json against a running server with schemathesis, which is installed by hand (pip install schemathesis).
+
+usage: openapi.py GLM MODEL [EXAMPLES]     so many random requests an operation; default 50. Exits 1 on a finding.
+
+No request, good or bad, may be answered 5xx, by a status or type that is not described, or in another shape than described.
+"""
+import os
+import subprocess
+import sys
+
+n = sys.argv.pop(3) if len(sys.argv) > 3 else "50"
+from harness import Server  # noqa: E402: reads GLM and MODEL from the command line
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+server = Server("--ctx", "160")
+try:
+    run = subprocess.run([os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", os.path.join(HERE, "../../docs/openapi.json"),
+                          "--url", f"http://127.0.0.1:{server.port}", "--phases", "examples,coverage,fuzzing", "--max-examples", n,
+                          "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+                          "--request-timeout", "60", "--seed", "1", "--suppress-health-check", "all"], check=False)
+finally:
+    code = server.stop()
+sys.exit(run.returncode or code)
