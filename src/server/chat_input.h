@@ -19,6 +19,10 @@ typedef struct glm_chat_input {
 void glm_chat_start_generation(glm_generation *g, const glm_chat_input *input,
                                glm_generation_params *p);
 
+/** A request of Messages, or of Responses, in the shape of Chat Completions: appended to *out. False with *err. */
+bool glm_chat_of_messages(glm_str *out, const glm_json *root, glm_field_error *err);
+bool glm_chat_of_responses(glm_str *out, const glm_json *root, glm_field_error *err);
+
 /** Of a conversation in Chat Completions' shape: parts of user messages, names of tools. False with *err. */
 bool glm_check_conversation(const glm_json *root, glm_field_error *err);
 /** Of Messages' list: each tool_use has its tool_result and the reverse. False with *err. */

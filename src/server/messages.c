@@ -561,8 +561,7 @@ static void write_tools(glm_json_writer *w, const glm_json *tools)
     glm_json_end_array(w);
 }
 
-/* The request in the shape of Chat Completions. */
-static bool convert(glm_str *out, const glm_json *root, glm_field_error *err)
+bool glm_chat_of_messages(glm_str *out, const glm_json *root, glm_field_error *err)
 {
     const glm_json *messages = glm_field(root, "messages"), *tools = glm_field(root, "tools");
     const glm_json *system = glm_field(root, "system");
@@ -654,7 +653,7 @@ void glm_handle_messages(glm_call *call)
     bool is_fine = g->state ? read_fields(g, &p.max_tokens, &err)
                             : glm_field_refuse(&err, "messages", "messages: no memory");
     is_fine = is_fine && glm_read_sampling(g, "stop_sequences", &sampler, &p.request, &err) &&
-              check_thinking(root, &err) && convert(&json, root, &err) &&
+              check_thinking(root, &err) && glm_chat_of_messages(&json, root, &err) &&
               glm_check_tool_results(glm_field(root, "messages"), &err);
     if (!is_fine) {
         glm_str_deinit(&json);
@@ -676,7 +675,7 @@ void glm_handle_count_messages(glm_call *call)
     glm_str json = {0};
     if (!glm_read_body(call, &arena, &root))
         return;
-    if (convert(&json, root, &err))
+    if (glm_chat_of_messages(&json, root, &err))
         glm_chat_count(call, glm_str_text(&json), NULL);
     else
         glm_answer_error(call, 400, NULL, err.param, 0, "%s", err.text);

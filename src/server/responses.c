@@ -774,7 +774,7 @@ static bool write_messages(glm_json_writer *w, const glm_json *root, glm_field_e
     return is_fine;
 }
 
-static bool convert(glm_str *out, const glm_json *root, glm_field_error *err)
+bool glm_chat_of_responses(glm_str *out, const glm_json *root, glm_field_error *err)
 {
     const glm_json *tools = glm_field(root, "tools");
     static const char *const switches[] = {"reasoning", "chat_template_kwargs", "thinking"};
@@ -857,7 +857,7 @@ void glm_handle_responses(glm_call *call)
     bool is_fine = g->state ? read_fields(g, &p.max_tokens, &err)
                             : glm_field_refuse(&err, "input", "input: no memory");
     is_fine = is_fine && glm_read_sampling(g, "stop", &sampler, &p.request, &err) &&
-              convert(&json, root, &err);
+              glm_chat_of_responses(&json, root, &err);
     if (!is_fine) {
         glm_str_deinit(&json);
         glm_generation_refuse(g, &err);
@@ -881,7 +881,7 @@ void glm_handle_count_responses(glm_call *call)
     glm_str json = {0};
     if (!glm_read_body(call, &arena, &root))
         return;
-    if (convert(&json, root, &err))
+    if (glm_chat_of_responses(&json, root, &err))
         glm_chat_count(call, glm_str_text(&json), "response.input_tokens");
     else
         glm_answer_error(call, 400, "invalid_value", err.param, 0, "%s", err.text);
