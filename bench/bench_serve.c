@@ -203,7 +203,8 @@ int main(int argc, char **argv)
     glm_model_get_info(model, &info);
     glm_scheduler *scheduler;
     glm_scheduler_params p = glm_scheduler_params_default();
-    p.engine.n_ctx = info.n_ctx_max < 8192 ? info.n_ctx_max : 8192;
+    p.engine.n_ctx = n_prompt < 8000 ? 8192 : n_prompt + n_prompt / 4; /* streams last as long */
+    p.engine.n_ctx = info.n_ctx_max < p.engine.n_ctx ? info.n_ctx_max : p.engine.n_ctx;
     p.engine.n_threads = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0;
     p.share = GLM_SHARE_NONE;
     if (n_prompt >= p.engine.n_ctx)
