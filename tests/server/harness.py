@@ -4,6 +4,7 @@
 Each test program is called with GLM MODEL [TEST...]. The model has random weights: where an answer must say something, a
 script gives the ids (--script), and the real engine, tokenizer, parser and server carry them.
 """
+import ctypes
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import tempfile
 import unittest
 
 GLM, MODEL = sys.argv[1], sys.argv[2]
+LIBC = ctypes.CDLL(None)
 FILE_TEXT = "say \"hi\"\\n \t tab\n{\"not\": \"an object\"} é 漢字 😀 \u2028 </div> " + "and on and on. " * 12
 RULES = [
     {"all": ["say hello"], "answer": "They greet me.</think>Hello from glm.<|user|>"},
@@ -36,6 +38,11 @@ TOOLS = [{"type": "function", "function": {"name": "get_weather", "description":
          {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
 
 
+def end_with_parent():
+    """In the server: do not outlive a test that is killed."""
+    LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Server:
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory()
@@ -44,7 +51,7 @@ class Server:
             json.dump(RULES, f)
         self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", *([] if "--ctx" in options else ["--ctx", "1000"]),
                                          "--script", script, *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent)
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):
             said = self.process.stderr.read()
