@@ -2,14 +2,17 @@
 /* include/glm/chat.h, turns remembered. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "api/chat_internal.h"
 #include "chat/turn_memory.h"
+#include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
 
 struct glm_chat_memory {
     glm_turn_memory *turns;
+    uint64_t secret; /* so that nobody can look for a beginning with the hash of another's */
 };
 
 glm_status glm_chat_memory_create(glm_chat_memory **out, size_t max_bytes, glm_error *err)
@@ -19,6 +22,8 @@ glm_status glm_chat_memory_create(glm_chat_memory **out, size_t max_bytes, glm_e
                         max_bytes);
     glm_chat_memory *memory = glm_new(glm_chat_memory);
     if (memory && (memory->turns = glm_turn_memory_create(max_bytes)) != NULL) {
+        if (getrandom(&memory->secret, sizeof memory->secret, 0) < 0)
+            memory->secret = glm_clock_ns(); /* early at boot: hard to guess will do */
         *out = memory;
         return GLM_OK;
     }
@@ -84,7 +89,7 @@ glm_status glm_chat_prompt_recall(glm_chat_prompt *prompt, glm_chat_memory *memo
         return st;
     size_t *start = prompt->message_start;
     struct glm_token_buf buf = {0};
-    uint64_t before = chain(owner, ids, start[0]);
+    uint64_t before = chain(owner ^ (memory ? memory->secret : 0), ids, start[0]);
     st = append(&buf, ids, start[0], err);
     for (size_t i = 0; i < c->n_turns && st == GLM_OK; i++) {
         const int32_t *span = ids + start[i], *kept = NULL;
