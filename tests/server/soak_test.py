@@ -161,7 +161,10 @@ class Soak(unittest.TestCase):
         self.assertEqual(m["glm_requests_failed_total"], 0)
         self.assertGreater(m["glm_requests_canceled_total"], N // 20)
         self.assertEqual(fds, fds_before)
-        self.assertLess(anon, anon_before + 4096)
+        if os.environ.get("GLM_TEST_SANITIZED"):
+            print("memory: not compared, a sanitizer keeps what was freed for a while")
+        else:
+            self.assertLess(anon, anon_before + 4096)
         self.assertEqual(self.s.stop(), 0)
         print(f"{N} requests: {self.n_answers} answers as alone, {m['glm_requests_canceled_total']:.0f} canceled at work, "
               f"{m['glm_cached_tokens_total']:.0f} of {m['glm_prompt_tokens_total']:.0f} prompt tokens cached; "
