@@ -137,6 +137,8 @@ glm_status glm_build_merge(struct glm_build *b, const char *left, size_t left_si
     if (left_size > GLM_TOKEN_BYTES_MAX || right_size > GLM_TOKEN_BYTES_MAX)
         return glm_fail(err, GLM_ELIMIT, "merges: %zu: expected at most %d bytes a side", at,
                         GLM_TOKEN_BYTES_MAX);
+    if (left_size == 0 || right_size == 0)
+        return glm_fail(err, GLM_EFORMAT, "merges: %zu: expected two tokens, got an empty one", at);
     glm_status st = grow_bytes(&b->merge_bytes, left_size + right_size, err);
     if (st != GLM_OK)
         return st;
@@ -144,7 +146,7 @@ glm_status glm_build_merge(struct glm_build *b, const char *left, size_t left_si
     size_t n_left = glm_byte_level_decode(left, left_size, out);
     size_t n_right =
         n_left == SIZE_MAX ? SIZE_MAX : glm_byte_level_decode(right, right_size, out + n_left);
-    if (n_left == 0 || n_right == 0 || n_right == SIZE_MAX)
+    if (n_right == SIZE_MAX)
         return glm_fail(err, GLM_EFORMAT, "merges: %zu: expected two tokens in byte-level letters",
                         at);
     b->merge_bytes.size += n_left + n_right;
