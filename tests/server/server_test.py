@@ -421,17 +421,19 @@ class Keys(unittest.TestCase):
 class Progress(unittest.TestCase):
     def test_of_a_long_prompt_in_every_api(self):
         s = Server("--ctx", "4096", "--threads", "1")
-        text = "a b c d " * 900
+        text = "a b c d " * 600
         stop = threading.Event()
 
-        def keep_busy():  # prompts are read in turns, so that each takes long enough to be told of
+        def hold_up():  # so that a prompt takes long enough to be told of on any machine
             while not stop.is_set():
-                s.post("/v1/completions", {"prompt": f"{time.monotonic()} " + text, "max_tokens": 1})
-        other = threading.Thread(target=keep_busy)
-        other.start()
-        self.addCleanup(other.join)
+                s.process.send_signal(signal.SIGSTOP)
+                time.sleep(0.26)
+                s.process.send_signal(signal.SIGCONT)
+                time.sleep(0.02)
+        holder = threading.Thread(target=hold_up)
+        holder.start()
+        self.addCleanup(holder.join)
         self.addCleanup(stop.set)
-        time.sleep(0.3)
         asked = {"stream": True, "max_tokens": 1, "max_output_tokens": 1}
         for path, body in (("/v1/chat/completions", {"messages": user("1 " + text)}), ("/v1/completions", {"prompt": "2 " + text}),
                            ("/v1/responses", {"input": "3 " + text}), ("/v1/messages", {"messages": user("4 " + text)})):
@@ -448,7 +450,7 @@ class Progress(unittest.TestCase):
         self.assertTrue(told)
         self.assertLess(told[0]["processed"], told[0]["total"])
         stop.set()
-        other.join()
+        holder.join()
         self.assertEqual(s.stop(), 0)
 
 
