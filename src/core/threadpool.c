@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,7 +16,8 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
-/* A worker that finds nothing to do spins this long before it sleeps; a decode step's gaps are shorter. */
+/* A worker that finds nothing to do spins this long before it sleeps; a decode step's gaps are shorter. With more threads than
+ * processors it does not spin: it would keep from its processor the one that it waits for. */
 #define SPIN_NS 50000
 /* Pauses between looks at the clock. */
 #define SPINS_PER_LOOK 64
@@ -27,6 +29,7 @@
  */
 struct glm_pool {
     uint32_t n_threads;
+    uint32_t spin_ns;
     pthread_t *thread; /* [n_threads - 1] */
 
     glm_pool_fn *fn;
@@ -41,6 +44,13 @@ struct glm_pool {
     atomic_bool is_caller_asleep;
     atomic_bool must_stop;
 };
+
+/* Those that this process may run on; all where the system does not say. */
+static uint32_t usable_processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : UINT32_MAX;
+}
 
 static void relax(void)
 {
@@ -72,10 +82,12 @@ static void work(glm_pool *pool, uint32_t worker)
     }
 }
 
-/* Spin while *word is `seen`, for a bounded time. True when it changed. */
-static bool spin_while(atomic_uint *word, uint32_t seen)
+/* Spin while *word is `seen`, for the pool's time. True when it changed. */
+static bool spin_while(const glm_pool *pool, atomic_uint *word, uint32_t seen)
 {
-    uint64_t end = glm_clock_ns() + SPIN_NS;
+    if (pool->spin_ns == 0)
+        return atomic_load_explicit(word, memory_order_acquire) != seen;
+    uint64_t end = glm_clock_ns() + pool->spin_ns;
     do {
         for (int i = 0; i < SPINS_PER_LOOK; i++) {
             if (atomic_load_explicit(word, memory_order_acquire) != seen)
@@ -89,7 +101,7 @@ static bool spin_while(atomic_uint *word, uint32_t seen)
 /* The next generation after `seen`. */
 static uint32_t await_generation(glm_pool *pool, uint32_t seen)
 {
-    while (!spin_while(&pool->generation, seen)) {
+    while (!spin_while(pool, &pool->generation, seen)) {
         atomic_fetch_add(&pool->n_asleep, 1);
         /* The caller raises generation first and looks at n_asleep after; one of the two sees the other. */
         if (atomic_load(&pool->generation) == seen)
@@ -181,6 +193,7 @@ glm_status glm_pool_create(glm_pool **out, uint32_t n_threads, glm_error *err)
     }
     pool->thread = thread;
     pool->n_threads = n_threads;
+    pool->spin_ns = n_threads > usable_processors() ? 0 : SPIN_NS;
     glm_status st = start_workers(pool, err);
     if (st != GLM_OK) {
         glm_pool_destroy(pool);
@@ -213,7 +226,7 @@ static void await_workers(glm_pool *pool)
 {
     uint32_t inside;
     while ((inside = atomic_load(&pool->n_inside)) != 0) {
-        if (spin_while(&pool->n_inside, inside))
+        if (spin_while(pool, &pool->n_inside, inside))
             continue;
         atomic_store(&pool->is_caller_asleep, true);
         inside = atomic_load(&pool->n_inside);
