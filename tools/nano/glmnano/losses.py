@@ -37,55 +37,70 @@ def dense(model, ids, targets):
 
 
 def attention_share(q, k, allowed):
-    """Attention of all heads together, [B, L, L]: every row sums to one."""
+    """Attention of all heads together, [B, R, L], of the R queries: every row sums to one."""
     z = torch.einsum("bhqd,bhkd->bhqk", q.float(), k.float()) * q.shape[-1] ** -0.5
     return torch.softmax(z.masked_fill(~allowed[:, None], -torch.inf), -1).mean(1)
 
 
-ANSWER_WEIGHT = 10.0
+ANSWER_WEIGHT = 11.0
+OTHERS_STEP = 4  # of the rows that write no answer, one in this many is looked at, for as many
 
 
-def row_weights(targets, first):
-    """How much each row [B, L] counts in the alignment: rows before `first` nothing, rows that write answers most. Few rows do,
-    and theirs is the attention that reaches far; with all rows alike a short training of the indexers loses needles."""
-    return (1.0 + ANSWER_WEIGHT * (targets >= 0)) * (torch.arange(targets.shape[1]) >= first)
+def aligned_rows(targets, first):
+    """(rows [R], weights [B, R]) of the alignment: rows before `first` count nothing, rows that write answers most. Few rows do,
+    and theirs is the attention that reaches far; with all rows alike a short training of the indexers loses needles. Scores of
+    all rows of 4,096 took 12 GB."""
+    at = torch.arange(targets.shape[1])
+    others = OTHERS_STEP * (at % OTHERS_STEP == 1)
+    weights = torch.where(targets >= 0, ANSWER_WEIGHT, others[None].float()) * (at >= first)
+    rows = torch.nonzero(weights.any(0))[:, 0]
+    return rows, weights[:, rows]
 
 
 def alignment(scores, share, allowed, weights):
-    """Sum of the divergence of the indexer's softmax from the attention it should foresee, rows weighted by `weights` [B, L]."""
+    """Sum of the divergence of the indexer's softmax from the attention it should foresee, rows weighted by `weights` [B, R]."""
     log_q = torch.log_softmax(scores.masked_fill(~allowed, -torch.inf), -1).masked_fill(~allowed, 0.0)
     p = share.masked_fill(~allowed, 0.0)
     kl = (p * (torch.log(p + 1e-9) - log_q)).sum(-1)
     return (kl * weights).sum()
 
 
-def _walk(model, ids, sparse, weights):
-    """Final states [B, L, D] of all positions and the indexers' alignment loss with rows weighted by `weights` (None: no loss)."""
+def _select(indexer, parts, allowed, top):
+    """The indexer's choice for every query, [B, L, L]."""
+    if allowed.shape[-1] <= top:
+        return allowed
+    with torch.no_grad():
+        return choose(indexer.scores(*parts), allowed, top, exact=False)
+
+
+def _walk(model, ids, sparse, aligned):
+    """Final states [B, L, D] of all positions and the indexers' alignment loss over `aligned` (see aligned_rows; None: no loss)."""
     config = model.config
     batch, length = ids.shape
     cos, sin = rotary(config, torch.arange(length)[None])
     allowed = torch.ones(length, length, dtype=torch.bool).tril()[None].expand(batch, -1, -1)
-    learn_indexer = weights is not None
+    rows, weights = aligned or (None, None)
     x = model.embed_tokens(ids)
-    total, scores, shares, mask = x.new_zeros(()), None, [], None
+    total, scores, shares, mask = x.new_zeros(()), None, [], allowed
     for i, block in enumerate(model.layers):
         u = block.input_layernorm(x)
         q, k, v, qr = block.self_attn.qkv(u, cos, sin)
-        if config.owns_indexer(i) and (sparse or learn_indexer):
-            if shares and learn_indexer:
-                total = total + alignment(scores, sum(shares) / len(shares), mask, weights)
-            indexer = block.self_attn.indexer
-            scores = indexer.scores(*indexer.parts(u.detach(), qr.detach(), cos, sin))
-            mask, shares = allowed, []
+        if config.owns_indexer(i) and (sparse or aligned):
+            if shares:
+                total = total + alignment(scores, sum(shares) / len(shares), mask[:, rows], weights)
+            indexer, shares = block.self_attn.indexer, []
+            iq, ik, iw = indexer.parts(u.detach(), qr.detach(), cos, sin)
             if sparse:
-                mask = choose(scores.detach(), allowed, config.index_topk, exact=False)
-        if learn_indexer:
-            shares.append(attention_share(q.detach(), k.detach(), mask))
+                mask = _select(indexer, (iq, ik, iw), allowed, config.index_topk)
+            if aligned:
+                scores = indexer.scores(iq[:, rows], ik, iw[:, rows])
+        if aligned:
+            shares.append(attention_share(q.detach()[:, :, rows], k.detach(), mask[:, rows]))
         whole = not sparse or length <= config.index_topk
         out = block.self_attn.attend(q, k, v, None if whole else mask[:, None])
         x = block.feed(x.flatten(0, 1), out.flatten(0, 1)).view(batch, length, -1)
-    if shares and learn_indexer:
-        total = total + alignment(scores, sum(shares) / len(shares), mask, weights)
+    if shares:
+        total = total + alignment(scores, sum(shares) / len(shares), mask[:, rows], weights)
     return model.norm(x), total
 
 
@@ -93,7 +108,7 @@ def indexer(model, ids, targets):
     """Dense warm-up of the indexers: only they learn, from the attention of the layers they serve."""
     rows = learned_rows(targets)
     with torch.autocast("cpu", torch.bfloat16):
-        states, total = _walk(model, ids, False, row_weights(targets, model.config.index_topk // 4))
+        states, total = _walk(model, ids, False, aligned_rows(targets, model.config.index_topk // 4))
     with torch.no_grad():
         losses = _next_token(model, states.detach().flatten(0, 1)[rows], targets, rows)
     return total, losses, rows
@@ -103,7 +118,7 @@ def sparse(model, ids, targets):
     """Next token with the sparse selection on; the indexers go on learning from the selected positions."""
     rows = learned_rows(targets)
     with torch.autocast("cpu", torch.bfloat16):
-        states, total = _walk(model, ids, True, row_weights(targets, model.config.index_topk // 4))
+        states, total = _walk(model, ids, True, aligned_rows(targets, model.config.index_topk // 4))
     losses = _next_token(model, states.flatten(0, 1)[rows], targets, rows)
     return losses.sum() + 0.1 * total, losses.detach(), rows
 
@@ -133,10 +148,11 @@ def mtp(model, ids, targets):
             if j == 0:
                 keys = (k, v)
                 index = block.self_attn.indexer
-                scores = index.scores(*index.parts(u.detach(), qr.detach(), cos, sin))
-                mask = choose(scores.detach(), allowed, config.index_topk, exact=False)
-                weights = row_weights(targets, config.index_topk // 4)
-                total = total + 0.1 * alignment(scores, attention_share(q.detach(), k.detach(), allowed), allowed, weights)
+                iq, ik, iw = index.parts(u.detach(), qr.detach(), cos, sin)
+                mask = _select(index, (iq, ik, iw), allowed, config.index_topk)
+                at, weights = aligned_rows(targets, config.index_topk // 4)
+                share = attention_share(q.detach()[:, :, at], k.detach(), allowed[:, at])
+                total = total + 0.1 * alignment(index.scores(iq[:, at], ik, iw[:, at]), share, allowed[:, at], weights)
             out = block.self_attn.attend(q, *keys, mask[:, None])
             x = block.feed(x.flatten(0, 1), out.flatten(0, 1))
             state = layer.norm(x).view(batch, length, -1)
