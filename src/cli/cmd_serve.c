@@ -41,6 +41,10 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->n_connections = (uint32_t)cli_count(args, OPT_MAX_CONNECTIONS);
     p->n_per_address = (uint32_t)cli_count(args, OPT_MAX_PER_ADDRESS);
     p->n_per_key = (uint32_t)cli_count(args, OPT_MAX_PER_KEY);
+    p->body_bytes = (size_t)cli_count(args, OPT_MAX_BODY);
+    p->answer_s = (double)cli_count(args, OPT_MAX_SECONDS);
+    p->stall_s = (double)cli_count(args, OPT_MAX_STALL);
+    p->drain_s = (double)cli_count(args, OPT_DRAIN);
     p->tls_cert = cli_text(args, OPT_TLS_CERT);
     p->tls_key = cli_text(args, OPT_TLS_KEY);
     p->script_file = cli_text(args, OPT_SCRIPT);
@@ -51,6 +55,7 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->scheduler.max_active = (uint32_t)cli_count(args, OPT_MAX_ACTIVE);
     p->scheduler.max_queue = (uint32_t)cli_count(args, OPT_QUEUE);
     p->scheduler.state_dir = cli_text(args, OPT_STATE);
+    p->scheduler.state_bytes = cli_count(args, OPT_STATE_SIZE);
     p->scheduler.share = cli_choice_is(args, OPT_SHARE_PREFIX, "all")    ? GLM_SHARE_ALL
                          : cli_choice_is(args, OPT_SHARE_PREFIX, "none") ? GLM_SHARE_NONE
                                                                          : GLM_SHARE_KEY;

@@ -336,6 +336,12 @@ void glm_http_end(glm_http_exchange *x)
     leave(c);
 }
 
+void glm_http_end_last(glm_http_exchange *x)
+{
+    x->c->closes = true;
+    glm_http_end(x);
+}
+
 void glm_http_abort(glm_http_exchange *x)
 {
     connection *c = x->c;

@@ -100,6 +100,8 @@ void glm_http_begin(glm_http_exchange *x, int status);
 bool glm_http_write(glm_http_exchange *x, glm_text data);
 /** End a stream as it should end. */
 void glm_http_end(glm_http_exchange *x);
+/** As glm_http_end, and the connection closes: behind an error nothing else is to come on it. */
+void glm_http_end_last(glm_http_exchange *x);
 /** Cut the connection: the peer sees that the answer is not whole. */
 void glm_http_abort(glm_http_exchange *x);
 

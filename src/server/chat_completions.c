@@ -59,7 +59,7 @@ static void write_start(glm_json_writer *w, const glm_generation *g, const char 
     glm_json_write_key(w, "model");
     glm_json_write_c(w, g->model);
     glm_json_write_key(w, "system_fingerprint");
-    glm_json_write_c(w, "fp_glm_" /* same build, same bits */);
+    glm_json_write_c(w, g->server->fingerprint);
 }
 
 /* ---- Streams ---- */

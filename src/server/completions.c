@@ -217,6 +217,8 @@ static void write_start(glm_json_writer *w, const glm_generation *g)
     glm_json_write_i64(w, g->created);
     glm_json_write_key(w, "model");
     glm_json_write_c(w, g->model);
+    glm_json_write_key(w, "system_fingerprint");
+    glm_json_write_c(w, g->server->fingerprint);
     glm_json_write_key(w, "choices");
     glm_json_begin_array(w);
 }

@@ -210,7 +210,7 @@ static void fail(glm_generation *g, int status, const char *message)
     g->voice->fail(g, status, message);
     flush(g);
     glm_http_set_user(call->x, NULL);
-    glm_http_end(call->x);
+    glm_http_end_last(call->x);
     free_all(g);
 }
 
@@ -412,6 +412,8 @@ static void on_done(glm_generation *g, const glm_event *event)
     g->queue_s = event->queue_s;
     g->prefill_s = event->prefill_s;
     g->decode_s = event->decode_s;
+    if (!event->error || event->error->status == GLM_EIO)
+        g->server->cannot_read = event->error != NULL;
     if (g->lost_event)
         fail(g, 503, "the server has no memory for this");
     else if (!event->error)
@@ -536,7 +538,7 @@ static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error 
     r->owner = g->call->owner;
     r->n_top_logprobs = g->n_top;
     r->want_logprobs = g->wants_logprobs;
-    r->deadline_s = 30 * 60;
+    r->deadline_s = s->p.answer_s;
     r->fn = glm_server_take_event;
     r->ctx = g;
     if (!p->chat) {

@@ -17,6 +17,9 @@ void glm_handle_health(glm_call *call)
 {
     if (call->server->is_stopping)
         glm_answer_error(call, 503, "stopping", NULL, 5, "the server is stopping");
+    else if (call->server->cannot_read)
+        glm_answer_error(call, 503, "weights_unreadable", NULL, 0,
+                         "the model's weights cannot be read any more");
     else
         answer_c(call, "{\"status\": \"ok\"}");
 }
@@ -151,12 +154,19 @@ static void write_limits(glm_json_writer *w, const glm_server *s)
     number(w, "request_line_bytes", p.line_bytes);
     number(w, "head_bytes", p.head_bytes);
     number(w, "header_lines", p.n_headers);
-    number(w, "body_bytes", p.body_bytes);
+    number(w, "body_bytes", s->p.body_bytes ? s->p.body_bytes : p.body_bytes);
     number(w, "connections", s->p.n_connections);
     number(w, "connections_per_address", s->p.n_per_address);
     number(w, "requests_per_key", s->p.n_per_key);
     number(w, "active", s->p.scheduler.max_active);
     number(w, "queue", s->p.scheduler.max_queue);
+    glm_json_write_key(w, "answer_seconds");
+    glm_json_write_double(w, s->p.answer_s);
+    number(w, "unread_output_bytes", p.out_bytes);
+    glm_json_write_key(w, "unread_output_seconds");
+    glm_json_write_double(w, s->p.stall_s > 0 ? s->p.stall_s : p.write_s);
+    if (s->p.scheduler.state_dir)
+        number(w, "state_bytes", s->p.scheduler.state_bytes);
     glm_json_end_object(w);
 }
 

@@ -117,13 +117,13 @@ bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_par
             return false;
     int64_t top_k = p->top_k, seed = 0, min_tokens = 0;
     bool samples = true, has_seed = glm_field(root, "seed") != NULL;
-    if (!glm_field_int(root, "top_k", -1, INT32_MAX, &top_k, err) ||
+    if (!glm_field_int(root, "top_k", 0, INT32_MAX, &top_k, err) ||
         !glm_field_int(root, "seed", INT64_MIN, INT64_MAX, &seed, err) ||
         !glm_field_int(root, "min_tokens", 0, INT32_MAX, &min_tokens, err) ||
         !glm_field_bool(root, "do_sample", &samples, err) ||
         !glm_field_bool(root, "ignore_eos", &r->ignore_eos, err))
         return false;
-    p->top_k = top_k > 0 ? (uint32_t)top_k : 0;
+    p->top_k = (uint32_t)top_k; /* 0: off */
     r->min_tokens = (uint32_t)min_tokens;
     if (!samples)
         p->temperature = 0;

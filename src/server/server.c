@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "core/mem.h"
 #include "server/generation.h"
 #include "server/server_internal.h"
@@ -30,6 +31,7 @@ glm_server_params glm_server_params_default(void)
                                .n_per_address = 256,
                                .n_per_key = 32,
                                .early_role_chunk = true,
+                               .answer_s = 30 * 60,
                                .drain_s = 30,
                                .scheduler = glm_scheduler_params_default()};
 }
@@ -424,6 +426,20 @@ static glm_status open_model(glm_server *s, glm_error *err)
     return st;
 }
 
+/* What decides an answer's bits beside the request: docs/numerics.md. */
+static glm_status take_fingerprint(glm_server *s, glm_error *err)
+{
+    char id[65], text[192];
+    glm_status st = glm_model_id(s->model, id, err);
+    if (st != GLM_OK)
+        return st;
+    int n = snprintf(text, sizeof text, "%s %.64s %d %d %d", id, glm_version(),
+                     (int)s->engine.precision, (int)s->engine.kv_type, (int)s->engine.index_type);
+    snprintf(s->fingerprint, sizeof s->fingerprint, "fp_glm_%012llx",
+             (unsigned long long)(glm_hash64(text, (size_t)n, 0) >> 16));
+    return GLM_OK;
+}
+
 static glm_status open_http(glm_server *s, glm_error *err)
 {
     glm_http_params p = glm_http_params_default();
@@ -431,6 +447,8 @@ static glm_status open_http(glm_server *s, glm_error *err)
     p.port = s->p.port;
     p.n_connections = s->p.n_connections ? s->p.n_connections : p.n_connections;
     p.n_per_address = s->p.n_per_address ? s->p.n_per_address : p.n_per_address;
+    p.body_bytes = s->p.body_bytes ? s->p.body_bytes : p.body_bytes;
+    p.write_s = s->p.stall_s > 0 ? s->p.stall_s : p.write_s;
     p.tls_cert = s->p.tls_cert;
     p.tls_key = s->p.tls_key;
     p.on_head = on_head;
@@ -462,9 +480,10 @@ static glm_status open_server(glm_server *s, glm_error *err)
         st = open_http(s, err); /* a port in use is told before the engine is made */
     if (st == GLM_OK)
         st = glm_scheduler_create(&s->scheduler, s->model, &s->p.scheduler, err);
-    if (st == GLM_OK)
-        glm_scheduler_get_engine(s->scheduler, &s->engine);
-    return st;
+    if (st != GLM_OK)
+        return st;
+    glm_scheduler_get_engine(s->scheduler, &s->engine);
+    return take_fingerprint(s, err);
 }
 
 static void close_server(glm_server *s)

@@ -24,6 +24,9 @@ typedef struct glm_server_params {
     const char *model_name; /* NULL: the package's */
     uint32_t n_connections, n_per_address; /* 0: 2048, 256 */
     uint32_t n_per_key;                    /* requests a key may have at once; 0: 32 */
+    size_t body_bytes;                     /* of a request; 0: 64 MiB */
+    double answer_s; /* an answer is cut with "length" after so long; 0: never */
+    double stall_s;  /* a stream whose reader takes nothing is cut after so long; 0: 30 */
     const char *tls_cert, *tls_key;
     double drain_s; /* how long running requests may go on after the first signal to stop */
     glm_scheduler_params scheduler;

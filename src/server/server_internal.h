@@ -50,7 +50,8 @@ typedef struct glm_server {
     glm_auth auth;
     glm_script script;
     char name[256];
-    int32_t call_id; /* the token <tool_call> */
+    char fingerprint[32]; /* of model, build, precision and cache: with the same, the same bits */
+    int32_t call_id;      /* the token <tool_call> */
     time_t started;
 
     glm_loop *loop;
@@ -58,6 +59,7 @@ typedef struct glm_server {
     glm_generation *first; /* all that run */
     uint32_t n_generations;
     bool is_stopping;
+    bool cannot_read; /* the last request failed because weights could not be read */
 
     pthread_mutex_t lock; /* of the queue */
     queued *queue, **queue_end;

@@ -147,7 +147,7 @@ class Fields(Contract):
             self.assertEqual(status, 200, (path, fields, r))
 
     def test_ranges(self):
-        common = {"temperature": (-0.1, 2.1, "1", [], True), "top_p": (-0.1, 1.1, "x"), "top_k": (-2, 1.5, "x"), "stream": (1, "true")}
+        common = {"temperature": (-0.1, 2.1, "1", [], True), "top_p": (-0.1, 1.1, "x"), "top_k": (-1, 1.5, "x"), "stream": (1, "true")}
         extra = {"presence_penalty": (-2.1, 2.1, "x"), "frequency_penalty": (-2.1, 2.1), "seed": (1.5, "1", 2 ** 70, [])}
         bias = {"logit_bias": ([], {"x": 1}, {"-1": 1}, {"99999999": 1}, {"1": 101}, {"1": -101}, {"1": "x"}, {str(i): 1 for i in range(1025)})}
         stop = (5, {}, [5], ["x"] * 17, ["x" * 300], "x" * 300)
