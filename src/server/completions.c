@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Completions: raw text, no template. One prompt, or several, which run one behind the other; echo with the log-probabilities
- * of the prompt, as evaluation harnesses need them.
+ * Completions: raw text, no template. One prompt, or several, which run side by side; echo with the log-probabilities of the
+ * prompt, as evaluation harnesses need them.
  */
 #include <math.h>
 #include <stdio.h>
@@ -37,18 +37,16 @@ typedef struct spoken {
     bool has_echoed;
 } spoken;
 
-/* The state of a request: its prompts, of which one runs. */
+/* The state of a request. */
 typedef struct completion {
     const glm_json *prompts[PROMPTS_MAX]; /* strings, or lists of ids */
     size_t first[PROMPTS_MAX + 1];        /* of each in ids */
-    uint32_t n_prompts, at;
+    uint32_t n_prompts;
     int32_t *ids;
     bool echo;
     glm_generation_params params;
     glm_sampler_params sampler;
-    entries prompt;                      /* of the one that runs, with echo */
-    glm_str done;                        /* choices of those before it */
-    uint64_t n_prompt, n_cached, n_made; /* tokens of those before it */
+    entries prompt[PROMPTS_MAX]; /* with echo and log-probabilities */
 } completion;
 
 /* ---- Log-probabilities ---- */
@@ -225,28 +223,21 @@ static void write_start(glm_json_writer *w, const glm_generation *g)
 
 static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
-    const completion *k = g->state;
-    uint64_t n_prompt = k->n_prompt + g->n_prompt, n = k->n_made + glm_generation_n_tokens(g);
+    uint64_t n = glm_generation_n_tokens(g);
     glm_json_write_key(w, "usage");
     glm_json_begin_object(w);
     glm_json_write_key(w, "prompt_tokens");
-    glm_json_write_u64(w, n_prompt);
+    glm_json_write_u64(w, g->n_prompt);
     glm_json_write_key(w, "completion_tokens");
     glm_json_write_u64(w, n);
     glm_json_write_key(w, "total_tokens");
-    glm_json_write_u64(w, n_prompt + n);
+    glm_json_write_u64(w, g->n_prompt + n);
     glm_json_write_key(w, "prompt_tokens_details");
     glm_json_begin_object(w);
     glm_json_write_key(w, "cached_tokens");
-    glm_json_write_u64(w, k->n_cached + g->n_cached);
+    glm_json_write_u64(w, g->n_cached);
     glm_json_end_object(w);
     glm_json_end_object(w);
-}
-
-static uint64_t index_of(const glm_generation *g, const glm_choice *c)
-{
-    const completion *k = g->state;
-    return (uint64_t)k->at * g->n_choices + c->index;
 }
 
 /* What c->state is, made when it is first asked for; NULL without memory. */
@@ -257,11 +248,10 @@ static spoken *spoken_of(glm_choice *c)
     return c->state;
 }
 
-static void append_prompt(glm_str *text, const glm_generation *g)
+static void append_prompt(glm_str *text, const glm_choice *c)
 {
-    const completion *k = g->state;
-    for (size_t i = 0; i < k->params.n_ids; i++)
-        glm_str_append_text(text, bytes_of(g->server, k->params.ids[i]));
+    for (size_t i = 0; i < c->part->n_ids; i++)
+        glm_str_append_text(text, bytes_of(c->g->server, c->part->ids[i]));
 }
 
 /* A piece of a stream, with the entries that wait; the first one has the prompt before it when that is to be echoed. */
@@ -273,18 +263,18 @@ static void send_chunk(glm_generation *g, glm_choice *c, glm_text text, const ch
     spoken *said = spoken_of(c);
     bool echoes = k->echo && said && !said->has_echoed;
     if (echoes)
-        append_prompt(&whole, g);
+        append_prompt(&whole, c);
     glm_str_append_text(&whole, text);
     glm_json_writer w = glm_json_writer_of(&json);
     write_start(&w, g);
     glm_json_begin_object(&w);
     glm_json_write_key(&w, "index");
-    glm_json_write_u64(&w, index_of(g, c));
+    glm_json_write_u64(&w, c->index);
     glm_json_write_key(&w, "text");
     glm_json_write_text(&w, glm_str_text(&whole));
     glm_json_write_key(&w, "logprobs");
     if (g->wants_logprobs && said && (echoes || said->made.n > 0))
-        write_lists(&w, g, echoes ? &k->prompt : &none, &said->made, &said->offset);
+        write_lists(&w, g, echoes ? &k->prompt[c->part->index] : &none, &said->made, &said->offset);
     else
         glm_json_write_null(&w);
     glm_json_write_key(&w, "finish_reason");
@@ -342,11 +332,11 @@ static void token(glm_generation *g, glm_choice *c, const glm_event *event)
     }
 }
 
-static void prompt_logprobs(glm_generation *g, const glm_event *event)
+static void prompt_logprobs(glm_generation *g, const glm_part *part, const glm_event *event)
 {
     completion *k = g->state;
     for (uint32_t i = 0; i < event->n_logprob; i++)
-        add_entry(&k->prompt, k->params.ids[event->first + i], event->prompt_logprob[i],
+        add_entry(&k->prompt[part->index], part->ids[event->first + i], event->prompt_logprob[i],
                   event->prompt_top ? event->prompt_top + (size_t)i * event->n_top : NULL,
                   event->prompt_top ? event->n_top : 0);
 }
@@ -374,8 +364,8 @@ static void free_state(glm_generation *g)
 {
     completion *k = g->state;
     free(k->ids);
-    free_entries(&k->prompt);
-    glm_str_deinit(&k->done);
+    for (uint32_t i = 0; i < k->n_prompts; i++)
+        free_entries(&k->prompt[i]);
     glm_constraint_release(k->params.request.constraint);
     free_choices(g);
 }
@@ -388,53 +378,22 @@ static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_
     uint64_t offset = 0;
     glm_str text = {0};
     if (k->echo)
-        append_prompt(&text, g);
+        append_prompt(&text, c);
     glm_str_append_text(&text, glm_str_text(&c->text));
     glm_json_begin_object(w);
     glm_json_write_key(w, "index");
-    glm_json_write_u64(w, index_of(g, c));
+    glm_json_write_u64(w, c->index);
     glm_json_write_key(w, "text");
     glm_json_write_text(w, glm_str_text(&text));
     glm_json_write_key(w, "logprobs");
     if (g->wants_logprobs)
-        write_lists(w, g, &k->prompt, &said->made, &offset);
+        write_lists(w, g, &k->prompt[c->part->index], &said->made, &offset);
     else
         glm_json_write_null(w);
     glm_json_write_key(w, "finish_reason");
     glm_json_write_c(w, finish_name(c));
     glm_json_end_object(w);
     glm_str_deinit(&text);
-}
-
-/* Prompt k->at is to run. */
-static void set_prompt(glm_generation *g)
-{
-    completion *k = g->state;
-    k->params.ids = k->ids + k->first[k->at];
-    k->params.n_ids = k->first[k->at + 1] - k->first[k->at];
-    k->prompt.n = k->prompt.n_tops = 0;
-    if (k->params.request.want_prompt_logprobs)
-        add_entry(&k->prompt, k->params.ids[0], (double)NAN, NULL, 0);
-}
-
-/* Keep what the prompt gave and go on with the next one. */
-static glm_generation_params *next(glm_generation *g)
-{
-    completion *k = g->state;
-    if (k->at + 1 == k->n_prompts)
-        return NULL;
-    for (uint32_t i = 0; !g->streams && i < g->n_choices; i++) {
-        glm_json_writer w = glm_json_writer_of(&k->done);
-        write_choice(&w, g, &g->choices[i]);
-        glm_str_append_c(&k->done, ", ");
-    }
-    k->n_prompt += g->n_prompt;
-    k->n_cached += g->n_cached;
-    k->n_made += glm_generation_n_tokens(g);
-    free_choices(g);
-    k->at++;
-    set_prompt(g);
-    return &k->params;
 }
 
 static void end_stream(glm_generation *g)
@@ -454,20 +413,14 @@ static void end_stream(glm_generation *g)
 
 static void end(glm_generation *g)
 {
-    completion *k = g->state;
     if (g->streams) {
         end_stream(g);
         return;
     }
-    for (uint32_t i = 0; i < g->n_choices; i++) {
-        glm_json_writer w = glm_json_writer_of(&k->done);
-        if (i > 0)
-            glm_str_append_c(&k->done, ", ");
-        write_choice(&w, g, &g->choices[i]);
-    }
     glm_json_writer w = glm_json_writer_of(&g->out);
     write_start(&w, g);
-    glm_json_write_raw(&w, glm_str_text(&k->done));
+    for (uint32_t i = 0; i < g->n_choices; i++)
+        write_choice(&w, g, &g->choices[i]);
     glm_json_end_array(&w);
     write_usage(&w, g);
     glm_json_end_object(&w);
@@ -489,8 +442,7 @@ static const glm_voice voice = {.begin = begin,
                                 .fail = fail,
                                 .keep_alive = glm_generation_tell_progress,
                                 .prompt_logprobs = prompt_logprobs,
-                                .free_state = free_state,
-                                .next = next};
+                                .free_state = free_state};
 
 /* ---- Requests ---- */
 
@@ -561,8 +513,6 @@ static bool encode_all(completion *k, const glm_server *s, glm_field_error *err)
         if (!encode(k, s, k->prompts[i], &n, err))
             return false;
         k->first[i + 1] = n;
-        if (n - k->first[i] >= s->engine.n_ctx)
-            k->at = i; /* starting with it refuses them all before anything is sent */
     }
     return true;
 }
@@ -637,6 +587,11 @@ void glm_handle_completions(glm_call *call)
     }
     p->max_tokens = p->max_tokens == 0 ? 1 : p->max_tokens < 0 ? 0 : p->max_tokens;
     p->request.want_prompt_logprobs = k->echo && g->wants_logprobs;
-    set_prompt(g);
+    p->ids = k->ids;
+    p->first = k->first;
+    p->n_ids = k->first[k->n_prompts];
+    p->n_prompts = k->n_prompts;
+    for (uint32_t i = 0; p->request.want_prompt_logprobs && i < k->n_prompts; i++)
+        add_entry(&k->prompt[i], k->ids[k->first[i]], (double)NAN, NULL, 0);
     glm_generation_start(g, p);
 }

@@ -64,19 +64,19 @@ static void free_choices(glm_generation *g)
 }
 
 /* Cancel what still runs; none of its events is heard of again. */
-static void end_request(glm_generation *g)
+static void end_requests(glm_generation *g)
 {
-    if (!g->request)
-        return;
-    glm_request_release(g->request);
-    glm_server_forget(g->server, g);
-    g->request = NULL;
+    for (uint32_t i = 0; i < g->n_submitted; i++)
+        glm_request_release(g->parts[i].request);
+    if (g->n_submitted)
+        glm_server_forget(g->server, g);
+    free(g->parts);
 }
 
 /* All but the call. */
 static void free_parts(glm_generation *g)
 {
-    end_request(g);
+    end_requests(g);
     if (g->is_listed) {
         glm_key *key = glm_auth_of_owner(&g->server->auth, g->call->owner);
         if (key && key->n_active > 0)
@@ -126,12 +126,18 @@ void glm_generation_lose_peer(glm_generation *g)
     free_all(g); /* releasing the request cancels it */
 }
 
+static void pause_all(glm_generation *g, bool is_paused)
+{
+    g->is_paused = is_paused;
+    for (uint32_t i = 0; i < g->n_submitted; i++)
+        if (g->parts[i].request)
+            glm_request_pause(g->parts[i].request, is_paused);
+}
+
 void glm_generation_resume(glm_generation *g)
 {
-    if (!g->is_paused)
-        return;
-    g->is_paused = false;
-    glm_request_pause(g->request, false);
+    if (g->is_paused)
+        pause_all(g, false);
 }
 
 uint32_t glm_generation_n_tokens(const glm_generation *g)
@@ -170,20 +176,14 @@ static void flush(glm_generation *g)
         return;
     bool is_slow = glm_http_write(g->call->x, glm_str_text(&g->out));
     glm_str_clear(&g->out);
-    if (is_slow && !g->is_paused) {
-        g->is_paused = true;
-        glm_request_pause(g->request, true);
-    }
+    if (is_slow && !g->is_paused)
+        pause_all(g, true);
 }
 
-static bool start_next(glm_generation *g);
-
-/* The answer is complete: go on with what is next, or end the exchange and everything. */
+/* The answer is complete: end the exchange and everything. */
 static void finish(glm_generation *g)
 {
     glm_call *call = g->call;
-    if (start_next(g))
-        return;
     g->voice->end(g);
     if (g->has_begun) {
         flush(g);
@@ -218,15 +218,15 @@ void glm_generation_tell_progress(glm_generation *g)
 {
     char text[96] = "keep-alive";
     if (g->progress.n_done)
-        snprintf(text, sizeof text, "prompt %u of %u tokens, about %.0f s left", g->progress.n_done,
-                 g->n_prompt, g->progress.seconds_left);
+        snprintf(text, sizeof text, "prompt %u of %llu tokens, about %.0f s left",
+                 g->progress.n_done, (unsigned long long)g->n_prompt, g->progress.seconds_left);
     glm_sse_comment(&g->out, text);
 }
 
 static void on_keep_alive(void *ctx)
 {
     glm_generation *g = ctx;
-    if (!g->is_waiting || !g->has_begun)
+    if (!g->n_unheard || !g->has_begun)
         return;
     g->voice->keep_alive(g);
     flush(g);
@@ -328,13 +328,41 @@ static void remember(const glm_generation *g, const glm_choice *c)
         glm_server_log(g->server, 1, "%s", err.text);
 }
 
-static void on_token(glm_generation *g, const glm_event *event)
+static glm_choice *choice_of(const glm_part *part, const glm_event *event)
 {
-    glm_choice *c = &g->choices[event->choice];
+    const glm_generation *g = part->g;
+    return &g->choices[part->index * (g->n_choices / g->n_parts) + event->choice];
+}
+
+/* How far all prompts together are. */
+static void sum_progress(glm_generation *g)
+{
+    g->progress = (glm_progress){0};
+    for (uint32_t i = 0; i < g->n_parts; i++) {
+        const glm_progress *p = &g->parts[i].progress;
+        g->progress.n_done += p->n_done;
+        if (p->seconds_left > g->progress.seconds_left)
+            g->progress.seconds_left = p->seconds_left;
+    }
+}
+
+static void hear_of(glm_part *part)
+{
+    if (part->is_heard_of)
+        return;
+    part->is_heard_of = true;
+    part->progress = (glm_progress){(uint32_t)part->n_ids, 0};
+    part->g->n_unheard--;
+}
+
+static void on_token(glm_part *part, const glm_event *event)
+{
+    glm_generation *g = part->g;
+    glm_choice *c = choice_of(part, event);
     glm_error err;
     if (c->is_over)
         return;
-    g->is_waiting = false;
+    hear_of(part);
     c->n_tokens++;
     if (!c->parser) {
         feed_raw(g, c, event);
@@ -372,8 +400,8 @@ static glm_ending ending_of(const glm_generation *g, const glm_choice *c, const 
     case GLM_FINISH_STOP:
         break;
     default:
-        return g->n_prompt + c->n_tokens >= g->server->engine.n_ctx ? GLM_ENDING_CONTEXT
-                                                                    : GLM_ENDING_LENGTH;
+        return c->part->n_ids + c->n_tokens >= g->server->engine.n_ctx ? GLM_ENDING_CONTEXT
+                                                                       : GLM_ENDING_LENGTH;
     }
     if (!c->parser)
         return GLM_ENDING_STOP;
@@ -387,9 +415,10 @@ static glm_ending ending_of(const glm_generation *g, const glm_choice *c, const 
     }
 }
 
-static void on_finished(glm_generation *g, const glm_event *event)
+static void on_finished(glm_part *part, const glm_event *event)
 {
-    glm_choice *c = &g->choices[event->choice];
+    glm_generation *g = part->g;
+    glm_choice *c = choice_of(part, event);
     glm_error err;
     if (c->is_over)
         return;
@@ -407,55 +436,101 @@ static void on_finished(glm_generation *g, const glm_event *event)
     flush(g);
 }
 
-static void on_done(glm_generation *g, const glm_event *event)
+static glm_status submit_more(glm_generation *g, glm_generation_params *p, glm_error *err);
+
+/* A prompt's answers are complete: another takes its place, or all is done. */
+static void on_part_over(glm_part *part)
 {
-    g->queue_s = event->queue_s;
-    g->prefill_s = event->prefill_s;
-    g->decode_s = event->decode_s;
+    glm_generation *g = part->g;
+    glm_error err;
+    hear_of(part);
+    glm_request_release(part->request);
+    part->request = NULL;
+    if (++g->n_parts_over == g->n_parts) {
+        finish(g);
+        return;
+    }
+    glm_status st = g->params ? submit_more(g, g->params, &err) : GLM_OK;
+    if (st != GLM_OK)
+        fail(g, st == GLM_EBUSY ? 503 : 500, err.text);
+    else
+        flush(g);
+}
+
+static void on_done(glm_part *part, const glm_event *event)
+{
+    glm_generation *g = part->g;
     if (!event->error || event->error->status == GLM_EIO)
         g->server->cannot_read = event->error != NULL;
     if (g->lost_event)
         fail(g, 503, "the server has no memory for this");
     else if (!event->error)
-        finish(g);
+        on_part_over(part);
     else if (event->error->status == GLM_ECANCELED)
         fail(g, 503, "the server is stopping");
     else
         fail(g, 500, event->error->text);
 }
 
-void glm_generation_feed(glm_generation *g, const glm_event *event)
+void glm_generation_feed(glm_part *part, const glm_event *event)
 {
-    if (event->n_prompt)
-        g->n_prompt = event->n_prompt;
-    if (event->n_cached)
-        g->n_cached = event->n_cached;
+    glm_generation *g = part->g;
+    if (event->n_cached) {
+        g->n_cached = g->n_cached - part->n_cached + event->n_cached;
+        part->n_cached = event->n_cached;
+    }
     switch (event->kind) {
     case GLM_EVENT_STARTED:
         return;
     case GLM_EVENT_PREFILL:
         /* A prompt may fall back to fewer tokens than it hoped to share; nobody needs to see that. */
-        if (event->n_done >= g->progress.n_done)
-            g->progress = (glm_progress){event->n_done, event->seconds_left};
+        if (event->n_done >= part->progress.n_done)
+            part->progress = (glm_progress){event->n_done, event->seconds_left};
+        sum_progress(g);
         on_keep_alive(g);
         return;
     case GLM_EVENT_PROMPT_LOGPROBS:
         if (g->voice->prompt_logprobs)
-            g->voice->prompt_logprobs(g, event);
+            g->voice->prompt_logprobs(g, part, event);
         return;
     case GLM_EVENT_TOKEN:
-        on_token(g, event);
+        on_token(part, event);
         return;
     case GLM_EVENT_FINISHED:
-        on_finished(g, event);
+        on_finished(part, event);
         return;
     case GLM_EVENT_DONE:
-        on_done(g, event);
+        on_done(part, event);
         return;
     }
 }
 
 /* ---- Starting ---- */
+
+static size_t longest_prompt(const glm_generation_params *p)
+{
+    size_t n = p->n_prompts ? 0 : p->n_ids;
+    for (uint32_t i = 0; i < p->n_prompts; i++)
+        if (p->first[i + 1] - p->first[i] > n)
+            n = p->first[i + 1] - p->first[i];
+    return n;
+}
+
+static glm_status make_parts(glm_generation *g, const glm_generation_params *p, glm_error *err)
+{
+    const uint32_t n = p->n_prompts ? p->n_prompts : 1;
+    g->parts = glm_new_array(glm_part, n);
+    if (!g->parts)
+        return glm_fail(err, GLM_ENOMEM, "prompts");
+    g->n_parts = n;
+    g->n_choices *= n;
+    for (uint32_t i = 0; i < n; i++) {
+        size_t first = p->n_prompts ? p->first[i] : 0;
+        size_t end = p->n_prompts ? p->first[i + 1] : p->n_ids;
+        g->parts[i] = (glm_part){.g = g, .index = i, .ids = p->ids + first, .n_ids = end - first};
+    }
+    return GLM_OK;
+}
 
 static glm_status make_choices(glm_generation *g, const glm_generation_params *p, glm_error *err)
 {
@@ -465,6 +540,7 @@ static glm_status make_choices(glm_generation *g, const glm_generation_params *p
     for (uint32_t i = 0; i < g->n_choices; i++) {
         glm_choice *c = &g->choices[i];
         c->g = g;
+        c->part = &g->parts[i / (g->n_choices / g->n_parts)];
         c->index = i;
         c->stop = (glm_stop_text){.stops = g->stops, .n_stops = p->chat ? g->n_stops : 0};
         if (!p->chat || g->keeps_tags)
@@ -517,8 +593,10 @@ static void refuse_overflow(glm_generation *g, size_t n_prompt)
                          n_ctx, n_prompt);
 }
 
-static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error *err)
+static glm_status submit(glm_part *part, glm_generation_params *p, uint32_t n_choices,
+                         glm_error *err)
 {
+    glm_generation *g = part->g;
     glm_server *s = g->server;
     glm_request_params *r = &p->request;
     size_t n_script = 0;
@@ -528,10 +606,10 @@ static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error 
         const char *text = glm_chat_prompt_text(p->prompt, &length);
         script = glm_script_answer(&s->script, s->tokenizer, (glm_text){text, length}, &n_script);
     }
-    r->prompt = p->ids;
-    r->n_prompt = p->n_ids;
-    r->n_choices = g->n_choices;
-    uint32_t room = s->engine.n_ctx - (uint32_t)p->n_ids;
+    r->prompt = part->ids;
+    r->n_prompt = part->n_ids;
+    r->n_choices = n_choices;
+    uint32_t room = s->engine.n_ctx - (uint32_t)part->n_ids;
     r->max_tokens = p->max_tokens > 0 && p->max_tokens < room ? (uint32_t)p->max_tokens : room;
     r->script = script;
     r->n_script = n_script;
@@ -540,12 +618,12 @@ static glm_status submit(glm_generation *g, glm_generation_params *p, glm_error 
     r->want_logprobs = g->wants_logprobs;
     r->deadline_s = s->p.answer_s;
     r->fn = glm_server_take_event;
-    r->ctx = g;
+    r->ctx = part;
     if (!p->chat) {
         r->stop = g->stops;
         r->n_stop = g->n_stops;
     }
-    glm_status st = glm_scheduler_submit(&g->request, s->scheduler, r, err);
+    glm_status st = glm_scheduler_submit(&part->request, s->scheduler, r, err);
     free(script);
     return st;
 }
@@ -565,29 +643,25 @@ static void enlist(glm_generation *g)
     glm_http_set_user(g->call->x, g);
 }
 
-/* Whether there was more to do, which is begun, or has failed and ended all. */
-static bool start_next(glm_generation *g)
+/* Submit prompts until the engine has as many as it works on at once. When the queue is full the rest waits for those of this
+ * generation that run, if there are any. */
+static glm_status submit_more(glm_generation *g, glm_generation_params *p, glm_error *err)
 {
-    glm_error err;
-    glm_generation_params *p = g->voice->next ? g->voice->next(g) : NULL;
-    if (!p)
-        return false;
-    end_request(g);
-    free_choices(g);
-    g->n_over = 0;
-    glm_status st = make_choices(g, p, &err);
-    if (st == GLM_OK)
-        st = submit(g, p, &err);
-    if (st == GLM_OK) {
-        g->n_prompt = (uint32_t)p->n_ids;
-        g->n_cached = 0;
-        g->progress = (glm_progress){0};
-        g->is_waiting = true;
-        flush(g);
-        return true;
+    const uint32_t n_each = g->n_choices / g->n_parts;
+    const uint32_t n_active = g->server->p.scheduler.max_active;
+    const uint32_t n_most = n_active > n_each ? n_active / n_each : 1;
+    glm_status st = GLM_OK;
+    while (st == GLM_OK && g->n_submitted < g->n_parts &&
+           g->n_submitted - g->n_parts_over < n_most) {
+        glm_part *part = &g->parts[g->n_submitted];
+        st = submit(part, p, n_each, err);
+        if (st == GLM_OK)
+            g->n_submitted++;
+        if (st == GLM_OK && g->is_paused)
+            glm_request_pause(part->request, true);
     }
-    fail(g, st == GLM_EBUSY ? 503 : 500, err.text);
-    return true;
+    g->params = g->n_submitted < g->n_parts ? p : NULL;
+    return st == GLM_EBUSY && g->n_submitted > g->n_parts_over ? GLM_OK : st;
 }
 
 void glm_generation_start(glm_generation *g, glm_generation_params *p)
@@ -600,21 +674,24 @@ void glm_generation_start(glm_generation *g, glm_generation_params *p)
     g->opening = p->opening;
     if (!check_quota(g))
         return;
-    if (p->n_ids >= s->engine.n_ctx) {
-        refuse_overflow(g, p->n_ids);
+    const size_t n_longest = longest_prompt(p);
+    if (n_longest >= s->engine.n_ctx) {
+        refuse_overflow(g, n_longest);
         return;
     }
-    glm_status st = make_choices(g, p, &err);
+    glm_status st = make_parts(g, p, &err);
     if (st == GLM_OK)
-        st = submit(g, p, &err);
+        st = make_choices(g, p, &err);
+    if (st == GLM_OK)
+        st = submit_more(g, p, &err);
     if (st != GLM_OK) {
         glm_generation_discard(g);
         glm_answer_status(call, st, &err);
         return;
     }
     enlist(g);
-    g->n_prompt = (uint32_t)p->n_ids;
-    g->is_waiting = true;
+    g->n_prompt = p->n_ids;
+    g->n_unheard = g->n_parts;
     g->voice->begin(g);
     flush(g);
     /* Without memory for it there are none. */

@@ -23,10 +23,30 @@ typedef struct glm_call_id {
     char id[GLM_ID_BYTES];
 } glm_call_id;
 
+/** How far the reading of a prompt is. */
+typedef struct glm_progress {
+    uint32_t n_done;     /* tokens behind us, cached ones included; 0: not known */
+    double seconds_left; /* estimate */
+} glm_progress;
+
+/** One of a request's prompts. */
+typedef struct glm_part {
+    glm_generation *g;
+    uint32_t index;
+    const int32_t *
+        ids; /* [n_ids], borrowed from the generation's params; gone once a chat's prompt was submitted */
+    size_t n_ids;
+    glm_request *request; /* NULL: not submitted yet, or over */
+    uint32_t n_cached;
+    glm_progress progress;
+    bool is_heard_of; /* its first token came, or it ended */
+} glm_part;
+
 /** One of a request's answers. */
 typedef struct glm_choice {
     glm_generation *g;
-    uint32_t index;
+    const glm_part *part;
+    uint32_t index;          /* among all of the request: those of the first prompt first */
     glm_chat_parser *parser; /* NULL: raw text */
     glm_stop_text stop;      /* in content */
     glm_call_id *call_ids;   /* [n_calls], of calls begun */
@@ -53,31 +73,28 @@ typedef struct glm_voice {
     void (*fail)(glm_generation *g, int status, const char *message); /* of a stream that began */
     /* While the prompt is read, now and then: g->progress says how far it is. */
     void (*keep_alive)(glm_generation *g);
-    void (*prompt_logprobs)(glm_generation *g, const glm_event *event); /* may be NULL */
-    void (*free_state)(glm_generation *g); /* what the states point to; may be NULL */
-    /* Behind an answer: what else is to be generated in the same exchange, NULL for nothing. May be NULL. */
-    struct glm_generation_params *(*next)(glm_generation *g);
+    void (*prompt_logprobs)(glm_generation *g, const glm_part *part,
+                            const glm_event *event); /* may be NULL */
+    void (*free_state)(glm_generation *g);           /* what the states point to; may be NULL */
 } glm_voice;
-
-/** How far the reading of a prompt is. */
-typedef struct glm_progress {
-    uint32_t n_done;     /* tokens behind us, cached ones included; 0: not known */
-    double seconds_left; /* estimate */
-} glm_progress;
 
 struct glm_generation {
     glm_server *server;
     glm_call *call; /* the exchange's; freed with the generation */
     glm_generation *next, *previous;
     const glm_voice *voice;
-    glm_request *request;
+    struct glm_generation_params *params; /* while parts wait to be submitted */
+    glm_part *parts;                      /* [n_parts] */
+    uint32_t n_parts, n_submitted, n_parts_over;
+    uint32_t n_unheard;       /* parts of which no token came: keep-alives are due */
     glm_chat_request *chat;   /* the conversation, for its tools; or NULL */
     glm_chat_opening opening; /* of its answers */
     glm_arena arena;          /* of root */
     const glm_json *root;
     glm_choice *choices; /* [n_choices] */
-    uint32_t n_choices, n_over;
-    uint32_t n_prompt, n_cached;
+    uint32_t n_choices;  /* until it starts those of one prompt, then of all */
+    uint32_t n_over;
+    uint64_t n_prompt, n_cached; /* tokens of all prompts */
     int64_t created;
     char id[GLM_ID_BYTES];
     char model[256];
@@ -88,14 +105,12 @@ struct glm_generation {
     bool wants_progress; /* llama.cpp's return_progress */
     glm_progress progress;
     bool lost_event; /* under the server's lock */
-    bool is_waiting; /* for its first token: keep-alives are due */
     uint32_t n_top;
     const char **stops; /* [n_stops], in arena */
     size_t n_stops;
     glm_watch *timer;
     glm_str out; /* written at the end of each event */
     void *state; /* of the voice; freed with free() behind its free_state */
-    double queue_s, prefill_s, decode_s;
 };
 
 /** What a voice has read of a request, for glm_generation_start. */
@@ -104,8 +119,12 @@ typedef struct glm_generation_params {
     glm_chat_request *chat;        /* taken over, also on failure; NULL: raw */
     const glm_chat_prompt *prompt; /* with chat; borrowed */
     glm_chat_opening opening;      /* with chat */
-    const int32_t *ids;            /* [n_ids] without a chat */
+    const int32_t *ids;            /* [n_ids] of the prompt, or of all, one behind the other */
     size_t n_ids;
+    /* Several prompts: they run side by side, as many as the engine works on at once; these params, ids and first then live
+     * as long as the generation. */
+    uint32_t n_prompts;         /* 0: one */
+    const size_t *first;        /* [n_prompts + 1] where in ids each begins */
     glm_request_params request; /* sampling, limits; prompt and callbacks are filled in */
     int64_t max_tokens;         /* 0: what the context leaves; more is cut to that */
 } glm_generation_params;
@@ -113,7 +132,7 @@ typedef struct glm_generation_params {
 /** A generation for `call`, with the request's tree moved into it. NULL after answering an error. */
 glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const glm_json *root);
 
-/** Submit. On failure the call is answered and *g freed. */
+/** Submit; g->n_choices answers to each prompt. On failure the call is answered and *g freed. */
 void glm_generation_start(glm_generation *g, glm_generation_params *p);
 
 /** Free a generation that was not started; its call lives on. */
@@ -121,7 +140,7 @@ void glm_generation_discard(glm_generation *g);
 
 glm_server *glm_generation_server(const glm_generation *g);
 glm_generation *glm_generation_next(const glm_generation *g);
-void glm_generation_feed(glm_generation *g, const glm_event *event);
+void glm_generation_feed(glm_part *part, const glm_event *event);
 void glm_generation_lose_event(glm_generation *g);
 void glm_generation_lose_peer(glm_generation *g);
 void glm_generation_resume(glm_generation *g);

@@ -86,13 +86,15 @@ static queued *copy_event(const glm_event *e)
 /* On the scheduler's thread. */
 void glm_server_take_event(void *ctx, const glm_event *event)
 {
-    glm_generation *g = ctx;
+    glm_part *part = ctx;
+    glm_generation *g = part->g;
     glm_server *s = glm_generation_server(g);
     queued *q = copy_event(event);
     pthread_mutex_lock(&s->lock);
     bool was_empty = !s->queue;
     if (q) {
         q->g = g;
+        q->part = part;
         *s->queue_end = q;
         s->queue_end = &q->next;
     } else {
@@ -134,7 +136,7 @@ static void on_wake(void *ctx)
         return;
     for (queued *q = take_one(s); q; q = take_one(s)) {
         if (q->g)
-            glm_generation_feed(q->g, &q->event);
+            glm_generation_feed(q->part, &q->event);
         free(q);
     }
 }

@@ -32,8 +32,9 @@ typedef struct glm_generation glm_generation;
 /** An event of the scheduler on its way to the loop. */
 typedef struct queued {
     struct queued *next;
-    glm_generation *g; /* NULL: it is gone */
-    glm_event event;   /* its pointers lie behind the struct */
+    glm_generation *g;     /* NULL: it is gone */
+    struct glm_part *part; /* of g */
+    glm_event event;       /* its pointers lie behind the struct */
     glm_error error;
 } queued;
 

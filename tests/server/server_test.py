@@ -283,6 +283,71 @@ class Completions(Base):
                 self.assertEqual((text, finish, lists), (choice["text"], choice["finish_reason"], choice["logprobs"]))
 
 
+class Batches(unittest.TestCase):
+    """Several prompts in one request run side by side, with the answers each gets alone."""
+
+    PROMPTS = ["one", [5, 6, 7], "a longer prompt that takes more than one page of sixty-four tokens, or so it should " * 6, "x"]
+
+    def alone(self, s, prompt, **fields):
+        _, r = s.post("/v1/completions", {**fields, "prompt": prompt})
+        return r["choices"], r["usage"]
+
+    def test_same_answers_in_order(self):
+        s = Server("--max-active", "4", "--share-prefix", "none")
+        fields = {"max_tokens": 24, "seed": 3, "temperature": 1, "ignore_eos": True, "n": 2, "logprobs": 3, "echo": True}
+        prompts = self.PROMPTS * 3
+        _, r = s.post("/v1/completions", {**fields, "prompt": prompts})
+        expected, n_prompt, n_made = [], 0, 0
+        for prompt in prompts:
+            choices, usage = self.alone(s, prompt, **fields)
+            expected += [{**c, "index": len(expected) + i} for i, c in enumerate(choices)]
+            n_prompt += usage["prompt_tokens"]
+            n_made += usage["completion_tokens"]
+        self.assertEqual(r["choices"], expected)
+        self.assertEqual((r["usage"]["prompt_tokens"], r["usage"]["completion_tokens"]), (n_prompt, n_made))
+        fields.pop("echo")
+        texts, ends = {}, {}
+        for _, e in s.events("/v1/completions", {**fields, "prompt": prompts, "stream_options": {"include_usage": True}}):
+            for c in e["choices"] if e != "[DONE]" else []:
+                texts[c["index"]] = texts.get(c["index"], "") + c["text"]
+                self.assertNotIn(c["index"], ends)
+                if c["finish_reason"]:
+                    ends[c["index"]] = c["finish_reason"]
+        alone = [c["text"] for prompt in prompts for c in self.alone(s, prompt, **fields)[0]]
+        self.assertEqual([texts[i] for i in range(len(alone))], alone)
+        self.assertEqual(set(ends.values()), {"length"})
+        self.assertEqual(s.stop(), 0)
+
+    def counts(self, s):
+        text = s.call("GET", "/metrics")[2].decode()
+        return [float(re.search(rf"^{name} (\S+)$", text, re.M).group(1)) for name in ("glm_steps_total", "glm_step_sequences_total")]
+
+    def test_side_by_side(self):
+        s = Server("--max-active", "8")
+        n_steps, n_sequences = self.counts(s)
+        _, r = s.post("/v1/completions", {"prompt": ["x"] * 32, "max_tokens": 40, "ignore_eos": True})
+        self.assertEqual([c["index"] for c in r["choices"]], list(range(32)))
+        more_steps, more_sequences = self.counts(s)
+        self.assertGreater((more_sequences - n_sequences) / (more_steps - n_steps), 5)
+        self.assertEqual(s.stop(), 0)
+
+    def test_a_short_queue_holds_nobody_up(self):
+        """What does not fit into the queue is submitted when a place is free, and who goes away frees all."""
+        s = Server("--max-active", "4", "--queue", "1")
+        status, r = s.post("/v1/completions", {"prompt": [f"{i}" for i in range(60)], "max_tokens": 3, "ignore_eos": True})
+        self.assertEqual((status, len(r["choices"])), (200, 60))
+        c = socket.create_connection(("127.0.0.1", s.port), 30)
+        body = json.dumps({"prompt": ["x"] * 200, "max_tokens": 900, "ignore_eos": True, "stream": True}).encode()
+        c.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        c.recv(2000)
+        c.close()
+        end = time.monotonic() + 10
+        while "glm_requests_running 0\n" not in s.call("GET", "/metrics")[2].decode() and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertLess(time.monotonic(), end)
+        self.assertEqual(s.stop(), 0)
+
+
 class Extras(Base):
     def test_simple_routes(self):
         for path in ("/health", "/v1/health", "/ping", "/version", "/v1/models", "/props", "/slots", "/metrics", "/tokenizer_info", "/"):
