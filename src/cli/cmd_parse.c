@@ -45,47 +45,11 @@ static glm_status parse(const parsing *p, glm_text text, const glm_chat_request 
 
 /* ---- Lines ---- */
 
-/* Write a tree out again, in its own order and spelling of numbers; its depth was limited when it was read. */
-static void print_tree(glm_json_writer *w, const glm_json *value)
-{
-    glm_text text = {value->text, value->length};
-    switch (value->type) {
-    case GLM_JSON_NULL:
-        glm_json_write_null(w);
-        return;
-    case GLM_JSON_BOOL:
-        glm_json_write_bool(w, value->boolean);
-        return;
-    case GLM_JSON_NUMBER:
-        glm_json_write_raw(w, text);
-        return;
-    case GLM_JSON_STRING:
-        glm_json_write_text(w, text);
-        return;
-    case GLM_JSON_ARRAY:
-        glm_json_begin_array(w);
-        break;
-    case GLM_JSON_OBJECT:
-        glm_json_begin_object(w);
-        break;
-    }
-    for (const glm_json *item = value->first; item; item = item->next) {
-        if (item->key)
-            glm_json_write_key(w, item->key);
-        print_tree(w, item);
-    }
-    if (value->type == GLM_JSON_ARRAY)
-        glm_json_end_array(w);
-    else
-        glm_json_end_object(w);
-}
-
 /* A request that holds only the tools of a line. */
 static glm_status read_tools(const glm_json *tools, glm_chat_request **out, glm_error *err)
 {
     glm_str list = {0};
-    glm_json_writer w = glm_json_writer_of(&list);
-    print_tree(&w, tools);
+    glm_json_spell(&list, tools);
     glm_status st =
         list.has_failed ? glm_fail(err, GLM_ENOMEM, "tools") : glm_chat_request_create(out, err);
     if (st == GLM_OK)

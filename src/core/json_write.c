@@ -249,3 +249,9 @@ void glm_json_spell(glm_str *out, const glm_json *v)
         glm_str_append_c(out, v->type == GLM_JSON_ARRAY ? "]" : "}");
     }
 }
+
+void glm_json_copy(glm_json_writer *w, const glm_json *value)
+{
+    separate(w);
+    glm_json_spell(w->out, value);
+}

@@ -53,6 +53,9 @@ void glm_json_write_double(glm_json_writer *w, double value);
 /** A value that is already JSON. */
 void glm_json_write_raw(glm_json_writer *w, glm_text json);
 
+/** A value that was read, as glm_json_spell writes it. */
+void glm_json_copy(glm_json_writer *w, const glm_json *value);
+
 /**
  * Append a finite double with the fewest digits that read back as the same double, in the spelling of
  * Python's repr: 1.0, 0.5, 1e+16, 1e-07, -0.0, 1.5e+300. Exponents from 16 up and below -4.

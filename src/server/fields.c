@@ -93,36 +93,3 @@ bool glm_read_body(glm_call *call, glm_arena *arena, const glm_json **root)
     return false;
 }
 
-void glm_json_copy(glm_json_writer *w, const glm_json *value)
-{
-    glm_text text = {value->text, value->length};
-    switch (value->type) {
-    case GLM_JSON_NULL:
-        glm_json_write_null(w);
-        return;
-    case GLM_JSON_BOOL:
-        glm_json_write_bool(w, value->boolean);
-        return;
-    case GLM_JSON_NUMBER:
-        glm_json_write_raw(w, text);
-        return;
-    case GLM_JSON_STRING:
-        glm_json_write_text(w, text);
-        return;
-    case GLM_JSON_ARRAY:
-        glm_json_begin_array(w);
-        break;
-    case GLM_JSON_OBJECT:
-        glm_json_begin_object(w);
-        break;
-    }
-    for (const glm_json *item = value->first; item; item = item->next) {
-        if (item->key)
-            glm_json_write_key(w, item->key);
-        glm_json_copy(w, item);
-    }
-    if (value->type == GLM_JSON_ARRAY)
-        glm_json_end_array(w);
-    else
-        glm_json_end_object(w);
-}

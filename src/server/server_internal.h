@@ -138,8 +138,6 @@ bool glm_field_refuse(glm_field_error *err, const char *param, const char *fmt, 
     GLM_PRINTF(3, 4);
 /** The member, NULL when it is absent or null. */
 const glm_json *glm_field(const glm_json *object, const char *name);
-/** Write a tree out again. */
-void glm_json_copy(glm_json_writer *w, const glm_json *value);
 
 /* ---- handlers ---- */
 
