@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/openapi.json against a running server with schemathesis, which is installed by hand (pip install schemathesis).
+"""docs/openapi.json against a running server with schemathesis (requirements.txt); `tools/test --stage openapi` installs it and runs this.
 
 usage: openapi.py GLM MODEL [EXAMPLES]     so many random requests an operation; default 50. Exits 1 on a finding.
 
