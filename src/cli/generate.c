@@ -132,7 +132,8 @@ void cli_answer_deinit(cli_answer *answer)
 typedef struct generation {
     cli_generator *g;
     cli_answer *answer;
-    glm_chat_parser *parser; /* NULL without a chat format */
+    glm_chat_parser *parser;  /* NULL without a chat format */
+    glm_chat_opening opening; /* with the generator's memory */
     glm_stop_text stop;
     bool print_ids;
     bool is_dimmed;       /* reasoning is being shown */
@@ -366,11 +367,24 @@ static void print_calls(cli_out *out, const glm_chat_message *message)
     }
 }
 
+/* An answer that ended by itself goes into the next prompt as the tokens it was, so that only what is new is read. */
+static void remember(const generation *gen, const glm_chat_message *message)
+{
+    const cli_ids *ids = &gen->answer->ids;
+    glm_error err;
+    if (!gen->g->memory || ids->n == 0)
+        return;
+    if (glm_chat_memory_keep(gen->g->memory, &gen->opening, message, NULL, ids->data, ids->n - 1,
+                             &err) != GLM_OK) /* it will be read as text */
+        cli_note(gen->g->cli, "%s", err.text);
+}
+
 /* The answer is over: take everything from the parser. */
 static glm_status finish_chat(generation *gen, glm_chat_request *request, bool keep, glm_error *err)
 {
     cli_answer *answer = gen->answer;
     bool has_stopped = gen->stop.has_stopped;
+    bool has_ended = glm_chat_parser_channel(gen->parser) == GLM_CHAT_CHANNEL_ENDED;
     glm_status st = glm_chat_parser_finish(
         gen->parser, has_stopped ? GLM_CHAT_END_STOP_TEXT : GLM_CHAT_END_LIMIT, err);
     if (st != GLM_OK)
@@ -393,6 +407,8 @@ static glm_status finish_chat(generation *gen, glm_chat_request *request, bool k
     if (message.notes & GLM_CHAT_NOTE_ROLE_FIRST)
         cli_note(gen->g->cli, "the model ended its turn with its first token");
     st = whole_texts(answer, err);
+    if (st == GLM_OK && has_ended && !has_stopped)
+        remember(gen, &message);
     if (st == GLM_OK && keep)
         st = glm_chat_request_add_answer(request, &message, err);
     return st;
@@ -440,6 +456,8 @@ glm_status cli_generate_chat(cli_generator *g, const glm_chat *chat, glm_chat_re
         .g = g, .answer = answer, .stop = {.stops = g->stops, .n_stops = g->n_stops}, .err = err};
     glm_chat_prompt *prompt = NULL;
     glm_status st = glm_chat_prompt_create(&prompt, chat, request, options, err);
+    if (st == GLM_OK && g->memory)
+        st = glm_chat_prompt_recall(prompt, g->memory, request, 0, &gen.opening, NULL, err);
     if (st == GLM_OK)
         st = run_chat(&gen, chat, prompt, request, keep, err);
     glm_str_deinit(&gen.stop.held);

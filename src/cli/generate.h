@@ -19,7 +19,8 @@ typedef struct cli_generator {
     cli_context *cli;
     cli_engine *engine;
     glm_session *session;
-    cli_ids held; /* the tokens the session holds */
+    cli_ids held;            /* the tokens the session holds */
+    glm_chat_memory *memory; /* of a conversation: its answers as tokens; NULL: none */
     glm_sampler_params sampler;
     bool has_seed; /* given; else one is drawn and told when the first generation begins */
     glm_logit_bias *bias;

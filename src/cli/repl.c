@@ -7,6 +7,9 @@
 #include "cli/interrupt.h"
 #include "cli/line_edit.h"
 
+/* Of answers remembered as tokens: 4 million tokens. */
+#define MEMORY_BYTES ((size_t)16 << 20)
+
 typedef struct conversation {
     cli_generator *g;
     const glm_chat *chat;
@@ -149,8 +152,8 @@ static void print_stats(conversation *c, const cli_answer *answer)
     bool is_dim = out->is_terminal && c->g->cli->args.is_color;
     char text[96] = "stopped";
     if (c->shows_stats && r->decode_s > 0)
-        snprintf(text, sizeof text, "%u tokens, %.1f tokens/s%s", r->n_generated,
-                 r->n_generated / r->decode_s, answer->is_canceled ? ", stopped" : "");
+        snprintf(text, sizeof text, "%u tokens, %.1f tokens/s, %u read before%s", r->n_generated,
+                 r->n_generated / r->decode_s, r->n_prompt, answer->is_canceled ? ", stopped" : "");
     else if (!answer->is_canceled)
         return;
     cli_printf(out, "%s[%s]%s\n", is_dim ? "\033[2m" : "", text, is_dim ? "\033[0m" : "");
@@ -212,19 +215,30 @@ static glm_status converse(conversation *c, cli_line_edit *edit, glm_error *err)
     return st;
 }
 
+static void forget(cli_generator *g)
+{
+    glm_chat_memory_destroy(g->memory);
+    g->memory = NULL;
+}
+
 glm_status cli_converse(cli_generator *g, const glm_chat *chat, glm_chat_request *request,
                         glm_chat_options *options, glm_error *err)
 {
     conversation c = {
         .g = g, .chat = chat, .request = request, .options = options, .shows_stats = true};
     cli_line_edit *edit;
-    glm_status st = cli_line_edit_open(&edit, g->cli->args.history, err);
-    if (st != GLM_OK)
+    glm_status st = glm_chat_memory_create(&g->memory, MEMORY_BYTES, err);
+    if (st == GLM_OK)
+        st = cli_line_edit_open(&edit, g->cli->args.history, err);
+    if (st != GLM_OK) {
+        forget(g);
         return st;
+    }
     if (!cli_flag(&g->cli->args, OPT_QUIET))
         cli_printf(&g->cli->out, "%s. /help lists the commands, Ctrl-D leaves.\n",
                    g->engine->info.name ? g->engine->info.name : g->engine->info.architecture);
     st = converse(&c, edit, err);
     cli_line_edit_close(edit);
+    forget(g);
     return st;
 }

@@ -142,6 +142,24 @@ class Conversation(Case):
         self.assertNotIn("\x1b[2m", plain.wait_for(ANSWERED))
         close(plain)
 
+    def test_only_what_is_new_is_read(self):
+        """An answer goes into the next prompt as the tokens it was, though its text would be cut into others."""
+        for think in ("on", "off"):
+            # Random tokens, of tags only those that end reasoning or the turn.
+            tags = [f"{i}=-100" for i in range(348, 384) if i not in (355, 370)]
+            terminal = self.open("--think", think, "--temp", "1.5", "--top-p", "1", "--logit-bias", ",".join(tags + ["355=3", "370=3"]))
+            read, made = [], []
+            for _ in range(8):
+                terminal.type("Hello\r")
+                text = terminal.wait_for(ANSWERED)
+                read.append(int(re.search(r"(\d+) read before", text).group(1)))
+                made.append(int(re.search(r"\[(\d+) tokens", text).group(1)))
+                terminal.wait_for(PROMPT)
+            self.assertGreater(sum(made), 100)
+            self.assertLessEqual(max(read[1:]), 8, (think, read, made))  # the turn's end and start, Hello, the answer's opening
+            terminal.type("\x04")
+            self.assertEqual(terminal.leave(), 0)
+
     def test_the_same_again(self):
         """A prompt the cache holds whole is answered as before."""
         terminal = self.open("-n", "6", "--think", "off", "--greedy")
