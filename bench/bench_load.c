@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Many clients of a server's streamed Completions at once, from one thread: any server that speaks OpenAI's API on loopback.
+ * Many clients of a server's streamed Completions (or Chat Completions) at once, from one thread: any server that speaks OpenAI's API on loopback.
  *
- * Usage: bench_load PORT [--clients N] [--each N] [--tokens N] [--words N] [--slow N] [--pid PID]
+ * Usage: bench_load PORT [--clients N] [--each N] [--tokens N] [--words N] [--slow N] [--chat 1] [--pid PID]
  *
  *   --clients  connections at once (200); each asks --each times (1), one request after the other, each on a new connection
  *   --tokens   tokens of an answer (64; ignore_eos), --words: words of a prompt (16), others for every request
  *   --slow     of the clients, those that ask for 4,000 tokens and read 64 bytes a fifth of a second; figures are of the others
+ *   --chat     1: Chat Completions, so that a script may answer; the server should run with --no-early-role-chunk
  *   --pid      the server's process: its anonymous memory before and at most
  *
  * One JSON line. ttft: from connecting to the first event; token: (last - first event) / (tokens - 1) of a request; gap: between
@@ -56,7 +57,7 @@ typedef struct series {
 } series;
 
 static struct {
-    uint32_t n_clients, n_each, n_tokens, n_words, n_slow;
+    uint32_t n_clients, n_each, n_tokens, n_words, n_slow, is_chat;
     int port, pid;
 } options = {.n_clients = 200, .n_each = 1, .n_tokens = 64, .n_words = 16};
 
@@ -160,20 +161,22 @@ static void send_request(client *c)
     static const char *const words[] = {"river",  "stone", "seven",  "green",
                                         "letter", "under", "window", "quick"};
     char body[8192], head[256];
-    size_t n = (size_t)snprintf(body, sizeof body, "{\"model\": \"any\", \"prompt\": \"");
+    size_t n = (size_t)snprintf(
+        body, sizeof body, "{\"model\": \"any\", %s\"",
+        options.is_chat ? "\"messages\": [{\"role\": \"user\", \"content\": " : "\"prompt\": ");
     for (uint32_t i = 0; i < options.n_words && n < sizeof body - 512; i++) {
         uint32_t w = (uint32_t)(glm_rng_double(n_asked, i) * 8.0);
         n += (size_t)snprintf(body + n, sizeof body - n, "%s%s", i ? " " : "", words[w & 7]);
     }
     n_asked++;
     n += (size_t)snprintf(body + n, sizeof body - n,
-                          "\", \"max_tokens\": %u, \"stream\": true, \"ignore_eos\": true, "
+                          "\"%s, \"max_tokens\": %u, \"stream\": true, \"ignore_eos\": true, "
                           "\"temperature\": 0, \"stream_options\": {\"include_usage\": true}}",
-                          c->is_slow ? SLOW_TOKENS : options.n_tokens);
+                          options.is_chat ? "}]" : "", c->is_slow ? SLOW_TOKENS : options.n_tokens);
     int n_head = snprintf(head, sizeof head,
-                          "POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                          "POST /v1/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                           "application/json\r\nContent-Length: %zu\r\n\r\n",
-                          n);
+                          options.is_chat ? "chat/completions" : "completions", n);
     if (send(c->fd, head, (size_t)n_head, MSG_NOSIGNAL | MSG_MORE) != n_head ||
         send(c->fd, body, n, MSG_NOSIGNAL) != (ssize_t)n)
         return; /* refused: what the server says of it is read */
@@ -264,6 +267,8 @@ static void read_options(int argc, char **argv)
             options.n_words = n;
         else if (strcmp(name, "--slow") == 0)
             options.n_slow = n;
+        else if (strcmp(name, "--chat") == 0)
+            options.is_chat = n;
         else if (strcmp(name, "--pid") == 0)
             options.pid = (int)n;
         else
@@ -273,7 +278,7 @@ static void read_options(int argc, char **argv)
         return;
 usage:
     fprintf(stderr, "usage: bench_load PORT [--clients N] [--each N] [--tokens N] [--words N] "
-                    "[--slow N] [--pid PID]\n");
+                    "[--slow N] [--chat 1] [--pid PID]\n");
     exit(2);
 }
 

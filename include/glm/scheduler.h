@@ -59,6 +59,7 @@ typedef struct glm_scheduler_params {
     glm_share_prefix share;
     const char *state_dir; /* folder in which prefixes outlive the process; NULL: none */
     uint64_t state_bytes;  /* bound of that folder; 0: 64 GiB */
+    double step_s;         /* tests: a step takes at least so long, as that of a larger model */
     glm_log_fn *log;       /* may be NULL */
     void *log_ctx;
 } glm_scheduler_params;

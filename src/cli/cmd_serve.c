@@ -56,6 +56,7 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->scheduler.max_queue = (uint32_t)cli_count(args, OPT_QUEUE);
     p->scheduler.state_dir = cli_text(args, OPT_STATE);
     p->scheduler.state_bytes = cli_count(args, OPT_STATE_SIZE);
+    p->scheduler.step_s = (double)cli_count(args, OPT_SCRIPT_STEP) * 1e-3;
     p->scheduler.share = cli_choice_is(args, OPT_SHARE_PREFIX, "all")    ? GLM_SHARE_ALL
                          : cli_choice_is(args, OPT_SHARE_PREFIX, "none") ? GLM_SHARE_NONE
                                                                          : GLM_SHARE_KEY;

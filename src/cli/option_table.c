@@ -283,6 +283,8 @@ const cli_option cli_options[N_OPTIONS] = {
         .help = "The certificate's private key (PEM)."},
     [OPT_SCRIPT] = {.name = "script", .kind = KIND_FILE, .argument = "FILE", .commands = IN(SERVE),
         .help = "For tests of clients: answers by what the prompt holds (docs/server.md)."},
+    [OPT_SCRIPT_STEP] = {.name = "script-step", .kind = KIND_COUNT, .argument = "N", .max = 3600000, .commands = IN(SERVE),
+        .default_text = "0", .has_default = true, .help = "For tests: a step of the engine takes N milliseconds at least."},
     [OPT_MAN] = {.name = "man", .kind = KIND_FLAG, .commands = IN(HELP), .help = "Print the man page."},
     [OPT_COMPLETION] = {.name = "completion", .kind = KIND_CHOICE, .argument = "bash|zsh|fish",
         .choices = "bash|zsh|fish", .commands = IN(HELP), .help = "Print the completions for a shell."},

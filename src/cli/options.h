@@ -140,6 +140,7 @@ typedef enum cli_option_id {
     OPT_TLS_CERT,
     OPT_TLS_KEY,
     OPT_SCRIPT,
+    OPT_SCRIPT_STEP,
     OPT_MAN,
     OPT_COMPLETION,
     OPT_JSON,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -775,6 +776,17 @@ static void follow_logits(glm_scheduler *s)
             hand_out(s, s->order[i]);
 }
 
+/* Until a step has taken as long as it is to take. */
+static void wait_until(uint64_t end_ns)
+{
+    const uint64_t now = glm_clock_ns();
+    if (now >= end_ns)
+        return;
+    struct timespec t = {.tv_sec = (time_t)((end_ns - now) / 1000000000u),
+                         .tv_nsec = (long)((end_ns - now) % 1000000000u)};
+    nanosleep(&t, NULL); /* interrupted: a shorter step */
+}
+
 bool glm_batch_turn(glm_scheduler *s)
 {
     const uint64_t begin = glm_clock_ns();
@@ -802,6 +814,8 @@ bool glm_batch_turn(glm_scheduler *s)
         run_together(s, scored);
         if (scored < s->n_order && s->order[scored]->n_run)
             run_scored(s, s->order[scored]);
+        if (s->p.step_s > 0.0)
+            wait_until(begin + (uint64_t)(s->p.step_s * 1e9));
         follow_prompts(s);
         follow_logits(s);
         double step_s = seconds(begin, glm_clock_ns());

@@ -42,6 +42,8 @@ static glm_status check_params(glm_scheduler *s, const glm_scheduler_params *par
                         s->p.max_queue);
     if (!(s->p.max_slowdown > 1.0 && s->p.max_slowdown <= 1e6))
         return glm_fail(err, GLM_EARG, "slowdown: expected more than 1, got %g", s->p.max_slowdown);
+    if (!(s->p.step_s >= 0.0 && s->p.step_s <= 3600.0))
+        return glm_fail(err, GLM_EARG, "time of a step: expected 0 to 3600 s, got %g", s->p.step_s);
     s->p.state_bytes = params->state_bytes ? params->state_bytes : DEFAULT_STATE_BYTES;
     return GLM_OK;
 }

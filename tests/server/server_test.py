@@ -519,6 +519,16 @@ class Progress(unittest.TestCase):
         self.assertEqual(s.stop(), 0)
 
 
+class Steps(unittest.TestCase):
+    def test_steps_of_a_fixed_time(self):
+        s = Server("--script-step", "40")
+        began = time.monotonic()
+        status, _ = s.post("/v1/completions", {"prompt": "x", "max_tokens": 10, "ignore_eos": True})
+        self.assertEqual(status, 200)
+        self.assertGreater(time.monotonic() - began, 0.4)  # 1 for the prompt, 9 for the tokens behind the first
+        self.assertEqual(s.stop(), 0)
+
+
 class Load(Base):
     def test_many_at_once_give_what_one_gives(self):
         body = {"messages": user("tell me"), "max_tokens": 20, "seed": 3}
