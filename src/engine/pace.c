@@ -13,6 +13,8 @@
 #define CHEAPER_SHARE 0.1
 /* Of the time the slowdown allows, what is aimed at: steps vary. */
 #define AIM 0.8
+/* Numbers of streams that differ by one in so many are near each other. */
+#define NEAR 5u
 /* Steps with pieces of prompts between two of streams alone, which keep their time known. */
 #define MIXED_MAX 16u
 
@@ -35,18 +37,37 @@ static void learn(double *mean, double value)
     *mean = *mean > 0.0 ? *mean + NEW_SHARE * (value - *mean) : value;
 }
 
+/*
+ * A step of n streams alone; 0 when too little is known. Where n itself was not measured yet, a number near it stands for it, so that
+ * streams which come one behind the other do not hold up prompts each with a step of its own. A step's time grows with n, and by
+ * less than n does: it is off by a quarter at most.
+ */
+static double alone_s(const glm_pace *pace, uint32_t n)
+{
+    if (n > pace->n_max)
+        return 0.0;
+    for (uint32_t d = 0; d <= n / NEAR; d++) {
+        if (pace->alone_s[n - d] > 0.0)
+            return pace->alone_s[n - d];
+        if (n + d <= pace->n_max && pace->alone_s[n + d] > 0.0)
+            return pace->alone_s[n + d] * ((double)n / (double)(n + d));
+    }
+    return 0.0;
+}
+
 /* A step of n streams when n_joining more have come: by the line through the times of n and of the fewest streams known. */
 static double joined_s(const glm_pace *pace, uint32_t n, uint32_t n_joining)
 {
+    const double alone = alone_s(pace, n);
     uint32_t few = 1;
     while (few < n && pace->alone_s[few] <= 0.0)
         few++;
     if (few == n)
-        return pace->alone_s[n];
-    double each = (pace->alone_s[n] - pace->alone_s[few]) / (double)(n - few);
-    double most = pace->alone_s[n] / (double)n;
+        return alone;
+    double each = (alone - pace->alone_s[few]) / (double)(n - few);
+    double most = alone / (double)n;
     each = each > 0.0 ? each : 0.0;
-    return pace->alone_s[n] + (each < most ? each : most) * (double)n_joining;
+    return alone + (each < most ? each : most) * (double)n_joining;
 }
 
 uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining, uint32_t chunk,
@@ -54,7 +75,7 @@ uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining,
 {
     if (!n_streams)
         return chunk;
-    double alone = n_streams <= pace->n_max ? pace->alone_s[n_streams] : 0.0;
+    double alone = alone_s(pace, n_streams);
     if (alone <= 0.0 || pace->n_mixed >= MIXED_MAX)
         return 0;
     uint32_t most = chunk > n_streams ? chunk - n_streams : 1;
@@ -78,7 +99,7 @@ void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double s
         pace->n_mixed = 0;
         return;
     }
-    double added = (seconds - pace->alone_s[n_streams]) / (double)n_read;
+    double added = (seconds - alone_s(pace, n_streams)) / (double)n_read;
     added = added > 0.0 ? added : 0.0; /* alone is a mean: some steps are faster */
     if (pace->token_s > 0.0)
         pace->token_s +=

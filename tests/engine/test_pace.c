@@ -104,6 +104,26 @@ static void who_comes_is_reckoned_with(void **state)
     glm_pace_deinit(&pace);
 }
 
+/* Streams that come one behind the other do not cost a step of their own each. */
+static void growing_crowds_hold_no_prompt_up(void **state)
+{
+    (void)state;
+    glm_error err;
+    glm_pace pace;
+    engine e = {.fixed_s = 0.05, .stream_s = 0.0005, .token_s = 0.00001};
+    uint32_t n_streams = 1, n_alone = 0, n_steps = 0;
+    assert_int_equal(glm_pace_init(&pace, 200, &err), GLM_OK);
+    while (n_streams < 200) {
+        uint32_t n = glm_pace_budget(&pace, n_streams, 0, 512, 2.0);
+        glm_pace_note(&pace, n_streams, n, step_s(&e, n_streams, n));
+        n_alone += n == 0;
+        n_streams += n / 40; /* prompts of 40 tokens */
+        assert_true(++n_steps < 1000);
+    }
+    assert_true(n_alone <= 20 && n_steps <= 60);
+    glm_pace_deinit(&pace);
+}
+
 static void without_streams_whole_chunks_are_read(void **state)
 {
     (void)state;
@@ -125,6 +145,7 @@ int main(void)
         cmocka_unit_test(pieces_fit_engines_of_all_speeds),
         cmocka_unit_test(a_lucky_step_is_not_believed),
         cmocka_unit_test(who_comes_is_reckoned_with),
+        cmocka_unit_test(growing_crowds_hold_no_prompt_up),
         cmocka_unit_test(without_streams_whole_chunks_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
