@@ -121,13 +121,13 @@ static void one_product(chk_ctx *ctx, glm_type type, unsigned kind)
     const glm_act_layout layout = glm_act_layout_of(type);
     glm_mat w = chk_pick_mat(ctx, type, kind);
     uint32_t row0 = chk_below(ctx, w.n_rows), n_rows = 1 + chk_below(ctx, w.n_rows - row0);
-    uint32_t n_tok = CHK_PICK(ctx, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 65);
+    uint32_t n_tok = CHK_PICK(ctx, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 65, 259);
     size_t out_stride = n_rows + chk_below(ctx, 3), n_out = out_stride * (n_tok - 1) + n_rows;
     size_t stride = glm_act_row_bytes(w.n_cols);
     float *x = chk_floats(w.n_cols), *got = chk_floats(n_out), *want = chk_floats(n_out);
     char *acts = (char *)chk_scratch(stride * n_tok / 4);
     void *scratch = chk_scratch(GLM_QMATMUL_SCRATCH_BYTES / 4);
-    uint32_t order[65];
+    uint32_t order[259];
     bool is_ordered = chk_below(ctx, 2);
     for (uint32_t t = 0; t < n_tok; t++) {
         chk_fill(ctx, x, w.n_cols, kind / 2 + t);

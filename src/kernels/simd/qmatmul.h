@@ -24,8 +24,7 @@
 #include "quant/formats.h"
 
 enum {
-    Q_TOK = 64,          /* tokens that share a panel */
-    Q_PREFETCH_TOK = 16, /* up to so many a product waits for memory */
+    Q_TOK = 256, /* tokens that share a panel */
 };
 
 #include "kernels/simd/qcodebook.h"
@@ -361,8 +360,7 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
                 memcpy(s->rows + i * n_bytes, p + (i < n_rows ? i : n_rows - 1) * stride, n_bytes);
             p = s->rows;
             stride = n_bytes;
-        } else if (n_tok <=
-                   Q_PREFETCH_TOK) { /* the next rows; addresses past the matrix do no harm */
+        } else { /* the next rows; addresses past the matrix do no harm */
             for (uint32_t i = 0; i < QR; i++)
                 for (size_t at = 0; at < n_bytes; at += 64)
                     __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
