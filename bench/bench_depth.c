@@ -3,12 +3,13 @@
  * Decoding and prompts behind long contexts. The cache is filled with random rows and keys in the engine's own formats, so that a
  * depth of a million tokens costs seconds; what a step then does is what it does behind a real context, but for the values.
  *
- *     bench_depth MODEL [--threads N] [--kv-type T] [--index-type T] [--isa NAME] [--tokens N] [--prompt N] DEPTH...
+ *     bench_depth MODEL [--threads N] [--kv-type T] [--index-type T] [--isa NAME] [--tokens N] [--prompt N] [--clock]
+ *                 DEPTH...
  *
  * One JSON line a depth: milliseconds a token (median of --tokens, default 16), what they exceed those of the first depth by, and
  * the bound of that excess: attention's floating point operations over the FMA peak, the indexer's over the 8-bit peak, both
  * measured in this run. "to_selection_ms" is the time from a layer's begin to its selection, indexer and two small products.
- * Of one thread all times are processor times; of several, the clock's.
+ * Of one thread all times are processor times unless --clock is given; of several, the clock's.
  * "rss_anon_mib" is the process's anonymous memory, "cache_mib" the cache's share of it.
  * With --prompt N also tokens a second of a prompt of N tokens at that depth.
  */
@@ -35,6 +36,7 @@ typedef struct bench {
         *keys;    /* [POOL_BYTES + a row] random values as stored; Q8 without scales */
     int32_t *ids; /* [n_ids] random */
     uint32_t n_ids, n_tokens, n_prompt;
+    bool has_clock;                    /* times are the clock's, of one thread too */
     double fma_peak, int8_peak;        /* operations a second, all threads */
     double first_ms;                   /* a token at the first depth */
     uint64_t last_ns, to_selection_ns; /* of the tapped tokens */
@@ -44,7 +46,9 @@ typedef struct bench {
 static uint64_t now_ns(const bench *b)
 {
     struct timespec t;
-    clock_gettime(b->engine->info.n_threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    clock_gettime(b->engine->info.n_threads == 1 && !b->has_clock ? CLOCK_PROCESS_CPUTIME_ID
+                                                                  : CLOCK_MONOTONIC,
+                  &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -342,7 +346,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: bench_depth MODEL [--threads N] [--kv-type T] [--index-type T] [--isa NAME] "
-            "[--tokens 1..256] [--prompt N] DEPTH...\n");
+            "[--tokens 1..256] [--prompt N] [--clock] DEPTH...\n");
     return 2;
 }
 
@@ -383,6 +387,8 @@ int main(int argc, char **argv)
         bool has_value = i + 1 < argc, is_option = strncmp(argv[i], "--", 2) == 0;
         if (!is_option && n_depth < 64)
             depth[n_depth++] = (uint32_t)strtoul(argv[i], NULL, 10);
+        else if (strcmp(argv[i], "--clock") == 0)
+            b.has_clock = true;
         else if (has_value && strcmp(argv[i], "--threads") == 0)
             params.n_threads = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (has_value && strcmp(argv[i], "--tokens") == 0)

@@ -3,14 +3,16 @@
 """GLM beside llama.cpp or ik_llama.cpp: speed in alternation, and whether a file means the same to both.
 
     peer.py build PEER OUT [--ik]                        compile bench/peer.c against a built copy of either
-    peer.py speed GLM PEER_PROGRAM MODEL [--threads 1,2] [--rounds 3] [--cases p:512,d:0:32,b:4:16]   JSON lines
+    peer.py speed GLM PEER_PROGRAM MODEL [--threads 1,2] [--rounds 3] [--cases p:512,d:0:32,b:4:16] [--depth-bench PROGRAM]
+                  [--kv-type T] [--busy]                  JSON lines
     peer.py table LINES                                  medians, spreads and ratios of such lines, as Markdown
     peer.py logits GLM PEER_PROGRAM MODEL IDS_FILE... [--set KEY=N] [--from WANT.npy]   KL divergence, one line a file
 
 `logits` compares the peer, glm exact and glm fast with each other, or with --from each of them with these logits; --set changes
 unsigned numbers of the file's metadata in a copy first.
 
-A round is all cases by us, a process each, then all by the peer, in one.
+A round is all cases by us, then all by the peer, in one process. With --depth-bench PROGRAM (bench_depth) prompts and single tokens
+are ours by it: one process for all depths, caches filled at random as the peer's are. --busy: a loop keeps the first core busy.
 IDS_FILE holds token ids of one sequence, at most 512; a | may stand where an answer begins: "answer_kl_mean" is over the rows
 that predict it. PEER is the peer's folder with its libraries in PEER/build. Cases as in bench/peer.c.
 """
@@ -68,43 +70,87 @@ def run_glm(glm, command, model, threads, *options):
     return json.loads(done.stdout)
 
 
-def glm_case(glm, model, threads, case):
+def glm_case(glm, model, threads, case, more):
     """glm bench of one case."""
     kind, first, *rest = case.split(":")
     first, second = int(first), int(rest[0]) if rest else 0
     options = {"p": ["--prompt", first, "--gen", 0], "d": ["--prompt", 0, "--gen", second, "--depth", first],
                "b": ["--prompt", 0, "--gen", second, "--batch", first]}[kind]
-    return run_glm(glm, "bench", model, threads, "--runs", 1, *options)[0]
+    return run_glm(glm, "bench", model, threads, "--runs", 1, *options, *more)[0]
+
+
+def depth_cases(args, threads, cases):
+    """bench_depth of cases with the same number of tokens, in order of depth: case -> tokens a second."""
+    n_tokens, n_prompt, by_depth = 1, 0, {}
+    for case in cases:
+        kind, first, second = (case + ":0").split(":")[:3]
+        if kind == "p":
+            n_prompt, depth = int(first), int(second)
+        else:
+            n_tokens, depth = int(second), int(first)
+        by_depth.setdefault(depth, []).append((kind, case))
+    command = [args.depth_bench, args.model, "--clock", "--threads", threads, "--tokens", n_tokens, "--prompt", n_prompt,
+               *(["--kv-type", args.kv_type] if args.kv_type else []), *sorted(by_depth)]
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    found = {}
+    for line in map(json.loads, done.stdout.splitlines()):
+        for kind, case in by_depth[line["depth"]]:
+            found[case] = {"tok_s": line["prompt_tok_s"] if kind == "p" else line["tok_s"], "extra_ms": line["extra_ms"],
+                           "bound_ms": line["bound_ms"], "anon_mib_beside_cache": round(line["rss_anon_mib"] - line["cache_mib"], 1)}
+    return found
+
+
+def our_cases(args, threads, cases):
+    """Case -> what glm made of it."""
+    found = {}
+    single = [c for c in cases if c[0] != "b"]
+    if args.depth_bench and single:
+        found = depth_cases(args, threads, single)
+    options = ["--kv-type", args.kv_type] if args.kv_type else []
+    for case in cases:
+        if case not in found:
+            value = glm_case(args.glm, args.model, threads, case, options)
+            found[case] = {"tok_s": value["tok_s"]["median"], "share_of_read_limit": value["share_of_read_limit"]}
+    return found
+
+
+def one_round(args, r, threads):
+    def say(who, case, **more):
+        print(json.dumps({"model": os.path.basename(args.model), "who": who, "threads": threads, "round": r, "case": case,
+                          "busy": args.busy, **more}), flush=True)
+
+    cases = args.cases.split(",")
+    loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
+    say("glm", "load", seconds=loaded["timings"]["load_s"])
+    with Others() as others:
+        found = our_cases(args, threads, cases)
+    for case, value in found.items():
+        say("glm", case, others=others.cores, **value)
+    with Others() as others:
+        done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", *cases], check=True, stdout=subprocess.PIPE, text=True)
+    for line in map(json.loads, done.stdout.splitlines()):
+        say("peer", line.pop("case"), others=others.cores, **line)
 
 
 def speed(args):
-    def say(who, threads, r, case, **more):
-        print(json.dumps({"model": os.path.basename(args.model), "who": who, "threads": threads, "round": r, "case": case, **more}), flush=True)
-
-    cases = args.cases.split(",")
-    for r in range(args.rounds):
-        for threads in map(int, args.threads.split(",")):
-            loaded = run_glm(args.glm, "run", args.model, threads, "--ids", 1, "-n", 1)
-            say("glm", threads, r, "load", seconds=loaded["timings"]["load_s"])
-            for case in cases:
-                with Others() as others:
-                    value = glm_case(args.glm, args.model, threads, case)
-                say("glm", threads, r, case, tok_s=value["tok_s"]["median"], share_of_read_limit=value["share_of_read_limit"],
-                    others=others.cores)
-            with Others() as others:
-                done = subprocess.run([args.peer, "speed", args.model, str(threads), "512", *cases], check=True, stdout=subprocess.PIPE,
-                                      text=True)
-            for line in map(json.loads, done.stdout.splitlines()):
-                say("peer", threads, r, line.pop("case"), others=others.cores, **line)
+    busy = subprocess.Popen(["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]) if args.busy else None
+    try:
+        for r in range(args.rounds):
+            for threads in map(int, args.threads.split(",")):
+                one_round(args, r, threads)
+    finally:
+        if busy:
+            busy.kill()
+            busy.wait()
 
 
 def table(args):
     values, left_out = {}, 0
     for line in map(json.loads, open(args.lines, encoding="utf-8")):
-        if line.get("others", 0) > args.others:
+        if line.get("others", 0) - line.get("busy", False) > args.others:
             left_out += 1
             continue
-        key = (line["model"], line["threads"], line["case"])
+        key = (line["model"], line["threads"], line["case"] + (" busy" if line.get("busy") else ""))
         values.setdefault(key, {}).setdefault(line["who"], []).append(line.get("tok_s") or line.get("seconds"))
     print("| model, threads, case | glm | peer | ratio |\n|---|---|---|---|")
     for (model, threads, case), by in values.items():
@@ -112,7 +158,7 @@ def table(args):
             return f"{statistics.median(v):.4g} ({min(v):.4g}..{max(v):.4g}, {len(v)})"
         if len(by) == 2:
             ratio = statistics.median(by["glm"]) / statistics.median(by["peer"])
-            print(f"| {model}, {threads}, {case} | {shown(by['glm'])} | {shown(by['peer'])} | {1 / ratio if case == 'load' else ratio:.2f} |")
+            print(f"| {model}, {threads}, {case} | {shown(by['glm'])} | {shown(by['peer'])} | {1 / ratio if case.startswith('load') else ratio:.2f} |")
     print(f"\n{left_out} measurements left out because others used more than {args.others} cores")
 
 
@@ -212,6 +258,9 @@ def main():
     sub.add_argument("--threads", default="2")
     sub.add_argument("--rounds", type=int, default=3)
     sub.add_argument("--cases", default="d:0:32,p:512,b:4:16,b:8:16,b:16:16")
+    sub.add_argument("--depth-bench")
+    sub.add_argument("--kv-type")
+    sub.add_argument("--busy", action="store_true")
     sub.set_defaults(run=speed)
     sub = commands.add_parser("table")
     sub.add_argument("lines")
