@@ -29,7 +29,7 @@ PRESETS = {
         Stage("dense-again", "dense", "weak", 5 * M, 0.01, 1.5e-3, balance=0.002),
         Stage("dense-long", "dense", "long", 3 * M, 0.008, 1e-3, balance=0.002),
         _decay(3 * M, "long"),
-        *_finish(3 * M, 1 * M, 2 * M, "long", "long"),
+        *_finish(3 * M, 600_000, 2 * M, "long", "middle"),
     ],
     # 18 million tokens: meant to end within two hours on two free Zen 4 cores (dense stages: 4,300 tokens a second there).
     "small": [
