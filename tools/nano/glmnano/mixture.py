@@ -24,6 +24,9 @@ LENGTHS = {
     "middle": Lengths(1024, (300, 2600), (1, 1, 2, 3, 4), (0.2, 0.24, 0.1, 0.17, 0.17, 0.08, 0.04, 0.0)),
     # More of what is weak after the first cooling.
     "weak": Lengths(1024, (300, 2600), (1, 2, 3, 4), (0.14, 0.3, 0.06, 0.2, 0.24, 0.03, 0.03, 0.0)),
+    # Tables of digits, exact copies, tools that do not fit; then all of it again at every length.
+    "drill": Lengths(1024, (300, 2600), (1, 2, 3, 4), (0.08, 0.22, 0.04, 0.18, 0.34, 0.02, 0.12, 0.0)),
+    "settle": Lengths(2048, (300, 6000), (1, 2, 3, 4, 4, 8), (0.18, 0.24, 0.08, 0.17, 0.2, 0.05, 0.05, 0.03)),
     # For the indexers, which learn nothing from dialogues shorter than their selection.
     "select": Lengths(1024, (1200, 2600), (2, 3, 4), (0.1, 0.4, 0.3, 0.15, 0.0, 0.0, 0.05, 0.0)),
     "long": Lengths(4096, (800, 11000), (1, 2, 3, 4, 4, 8, 16), agent_chars=(1000, 9000)),
