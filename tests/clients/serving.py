@@ -51,15 +51,16 @@ def written_answers(folder):
 
 
 class Server:
-    """A running `glm serve`; use as a context manager."""
+    """A running `glm serve`, with written answers or a model that answers itself; use as a context manager."""
 
-    def __init__(self, folder, *options, ctx=None):
+    def __init__(self, folder, *options, ctx=None, model=None):
         self.log = open(os.path.join(folder, "serve.log"), "wb")
-        model, answers = wide_model(folder), written_answers(folder)
+        script = [] if model else ["--script", written_answers(folder)]
+        model = model or wide_model(folder)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GLM_")}
         environment["HOME"] = "/nonexistent"
         self.process = subprocess.Popen(
-            [*PROGRAM, "serve", model, "--port", "0", "--model-name", "glm-test", "--script", answers,
+            [*PROGRAM, "serve", model, "--port", "0", "--model-name", "glm-test", *script,
              "--max-active", "4", "--ctx", str(ctx or CONTEXT), *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=environment)
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
