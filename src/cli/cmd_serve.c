@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cli/model.h"
+#include "core/json_write.h"
 #include "server/server.h"
 
 /* Sequences of full length that memory is planned for, cached prefixes included; more share it as long as they are short. */
@@ -25,6 +26,29 @@ static void on_log(void *ctx, int level, const char *line)
         cli_warn(ctx, "%s", line);
     else
         cli_note(ctx, "%s", line);
+}
+
+static void on_log_json(void *ctx, int level, const char *line)
+{
+    static const char *const names[] = {"error", "warning", "info"};
+    (void)ctx;
+    glm_str json = {0};
+    glm_json_writer w = glm_json_writer_of(&json);
+    glm_json_begin_object(&w);
+    glm_json_write_key(&w, "level");
+    glm_json_write_c(&w, names[level < 0 || level > 2 ? 2 : level]);
+    glm_json_write_key(&w, "text");
+    glm_json_write_c(&w, line);
+    glm_json_end_object(&w);
+    if (!json.has_failed)
+        fprintf(stderr, "%s\n", json.data);
+    glm_str_deinit(&json);
+}
+
+static void on_request(void *ctx, const char *line)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", line);
 }
 
 static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error *err)
@@ -60,10 +84,12 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->scheduler.share = cli_choice_is(args, OPT_SHARE_PREFIX, "all")    ? GLM_SHARE_ALL
                          : cli_choice_is(args, OPT_SHARE_PREFIX, "none") ? GLM_SHARE_NONE
                                                                          : GLM_SHARE_KEY;
-    p->scheduler.log = on_log;
+    const bool is_json = cli_choice_is(args, OPT_LOG, "json");
+    p->scheduler.log = is_json ? on_log_json : on_log;
     p->scheduler.log_ctx = cli;
     p->on_ready = on_ready;
-    p->log = on_log;
+    p->log = p->scheduler.log;
+    p->log_request = is_json ? on_request : NULL;
     p->log_ctx = cli;
     return GLM_OK;
 }

@@ -137,6 +137,7 @@ typedef enum cli_option_id {
     OPT_MAX_SECONDS,
     OPT_MAX_STALL,
     OPT_DRAIN,
+    OPT_LOG,
     OPT_TLS_CERT,
     OPT_TLS_KEY,
     OPT_SCRIPT,

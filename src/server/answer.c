@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
+#include "core/clock.h"
 #include "core/utf8.h"
 #include "server/server_internal.h"
 
@@ -23,8 +25,67 @@ void glm_new_id(char out[GLM_ID_BYTES], const char *prefix)
         n += (size_t)snprintf(out + n, GLM_ID_BYTES - n, "%02x", chance[i]);
 }
 
+static void write_time(glm_json_writer *w)
+{
+    char text[40];
+    struct timespec now;
+    struct tm t;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &t);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
+    snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+    glm_json_write_key(w, "time");
+    glm_json_write_c(w, text);
+}
+
+/* Of what the client sent only its name for the request, which was checked, and the route it asked for. */
+static void log_request(const glm_call *call)
+{
+    glm_server *s = call->server;
+    glm_str line = {0};
+    glm_json_writer w = glm_json_writer_of(&line);
+    glm_json_begin_object(&w);
+    write_time(&w);
+    glm_json_write_key(&w, "request");
+    glm_json_write_c(&w, call->request_id);
+    const glm_key *key = glm_auth_of_owner(&s->auth, call->owner);
+    if (key) { /* its number in the file */
+        glm_json_write_key(&w, "key");
+        glm_json_write_u64(&w, (uint64_t)(key - s->auth.keys) + 1);
+    }
+    glm_json_write_key(&w, "route");
+    if (call->route)
+        glm_json_write_c(&w, call->route->path);
+    else
+        glm_json_write_null(&w);
+    glm_json_write_key(&w, "status");
+    glm_json_write_u64(&w, (uint64_t)call->status);
+    glm_json_write_key(&w, "end");
+    glm_json_write_c(&w, call->end ? call->end : "done");
+    glm_json_write_key(&w, "seconds");
+    glm_json_write_double(&w, (double)(glm_clock_ns() - call->begin_ns) * 1e-9);
+    if (call->n_prompt) {
+        glm_json_write_key(&w, "prompt_tokens");
+        glm_json_write_u64(&w, call->n_prompt);
+        glm_json_write_key(&w, "cached_tokens");
+        glm_json_write_u64(&w, call->n_cached);
+        glm_json_write_key(&w, "generated_tokens");
+        glm_json_write_u64(&w, call->n_made);
+    }
+    if (call->first_s > 0) {
+        glm_json_write_key(&w, "first_token_seconds");
+        glm_json_write_double(&w, call->first_s);
+    }
+    glm_json_end_object(&w);
+    if (!line.has_failed)
+        s->p.log_request(s->p.log_ctx, line.data);
+    glm_str_deinit(&line);
+}
+
 void glm_call_free(glm_call *call)
 {
+    if (call && call->server->p.log_request)
+        log_request(call);
     free(call);
 }
 
@@ -34,6 +95,7 @@ void glm_answer(glm_call *call, int status, glm_text body, const char *type)
     s->n_requests[status / 100 < 6 ? status / 100 : 0]++;
     if (status != 204)
         glm_http_add_header(call->x, "Content-Type", type);
+    call->status = status;
     glm_http_set_user(call->x, NULL);
     glm_http_respond(call->x, status, body);
     glm_call_free(call);

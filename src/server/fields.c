@@ -92,4 +92,3 @@ bool glm_read_body(glm_call *call, glm_arena *arena, const glm_json **root)
         glm_answer_error(call, 400, "invalid_json", NULL, 0, "the body: %.200s", err.text);
     return false;
 }
-

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/mem.h"
 #include "net/sse.h"
 
@@ -76,6 +77,11 @@ static void end_requests(glm_generation *g)
 /* All but the call. */
 static void free_parts(glm_generation *g)
 {
+    if (g->is_listed) {
+        g->call->n_prompt = g->n_prompt;
+        g->call->n_cached = g->n_cached;
+        g->call->n_made = glm_generation_n_tokens(g);
+    }
     end_requests(g);
     if (g->is_listed) {
         glm_key *key = glm_auth_of_owner(&g->server->auth, g->call->owner);
@@ -123,6 +129,7 @@ static void free_all(glm_generation *g)
 
 void glm_generation_lose_peer(glm_generation *g)
 {
+    g->call->end = "gone";
     free_all(g); /* releasing the request cancels it */
 }
 
@@ -165,6 +172,7 @@ void glm_generation_open_stream(glm_generation *g)
     glm_http_add_header(x, "Cache-Control", "no-cache");
     glm_http_add_header(x, "X-Accel-Buffering", "no");
     g->server->n_requests[2]++;
+    g->call->status = 200;
     glm_http_begin(x, 200);
     g->has_begun = true;
 }
@@ -202,6 +210,7 @@ static void finish(glm_generation *g)
 static void fail(glm_generation *g, int status, const char *message)
 {
     glm_call *call = g->call;
+    call->end = "failed";
     if (!g->has_begun) {
         free_parts(g);
         glm_answer_error(call, status, NULL, NULL, status >= 500 ? 1 : 0, "%s", message);
@@ -363,6 +372,8 @@ static void on_token(glm_part *part, const glm_event *event)
     if (c->is_over)
         return;
     hear_of(part);
+    if (g->call->first_s <= 0)
+        g->call->first_s = (double)(glm_clock_ns() - g->call->begin_ns) * 1e-9;
     c->n_tokens++;
     if (!c->parser) {
         feed_raw(g, c, event);

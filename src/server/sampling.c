@@ -115,16 +115,18 @@ bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_par
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!glm_field_real(root, reals[i].name, reals[i].min, reals[i].max, reals[i].out, err))
             return false;
-    int64_t top_k = p->top_k, seed = 0, min_tokens = 0;
+    int64_t top_k = p->top_k, seed = 0, min_tokens = 0, priority = 0;
     bool samples = true, has_seed = glm_field(root, "seed") != NULL;
     if (!glm_field_int(root, "top_k", 0, INT32_MAX, &top_k, err) ||
         !glm_field_int(root, "seed", INT64_MIN, INT64_MAX, &seed, err) ||
         !glm_field_int(root, "min_tokens", 0, INT32_MAX, &min_tokens, err) ||
+        !glm_field_int(root, "priority", -INT32_MAX, INT32_MAX, &priority, err) ||
         !glm_field_bool(root, "do_sample", &samples, err) ||
         !glm_field_bool(root, "ignore_eos", &r->ignore_eos, err))
         return false;
     p->top_k = (uint32_t)top_k; /* 0: off */
     r->min_tokens = (uint32_t)min_tokens;
+    r->priority = (int32_t)-priority; /* as vLLM: the smaller goes first */
     if (!samples)
         p->temperature = 0;
     if (has_seed) {

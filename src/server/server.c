@@ -11,8 +11,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "core/privileges.h"
 #include "server/generation.h"
 #include "server/server_internal.h"
 
@@ -293,6 +295,7 @@ static void on_head(void *ctx, glm_http_exchange *x)
     bool is_messages = strncmp(path, "/v1/messages", 12) == 0;
     *call = (glm_call){.server = s,
                        .x = x,
+                       .begin_ns = glm_clock_ns(),
                        .dialect = is_messages ? DIALECT_ANTHROPIC : DIALECT_OPENAI,
                        .argument = ""};
     choose_request_id(call);
@@ -344,7 +347,10 @@ static void on_gone(void *ctx, glm_http_exchange *x)
             glm_generation_lose_peer(g);
             return;
         }
-    glm_call_free(user);
+    glm_call *call = user;
+    if (call)
+        call->end = "gone";
+    glm_call_free(call);
 }
 
 static void on_drained(void *ctx, glm_http_exchange *x)
@@ -480,6 +486,7 @@ static glm_status open_server(glm_server *s, glm_error *err)
         st = glm_loop_create(&s->loop, err);
     if (st == GLM_OK)
         st = open_http(s, err); /* a port in use is told before the engine is made */
+    glm_privileges_drop();      /* before there are other threads */
     if (st == GLM_OK)
         st = glm_scheduler_create(&s->scheduler, s->model, &s->p.scheduler, err);
     if (st != GLM_OK)

@@ -32,6 +32,8 @@ typedef struct glm_server_params {
     glm_scheduler_params scheduler;
     void (*on_ready)(void *ctx, const char *url); /* listening; may be NULL */
     void (*log)(void *ctx, int level, const char *line);
+    /* A JSON object for every request that is over, without line end; never with text of a request or a key. NULL: none. */
+    void (*log_request)(void *ctx, const char *line);
     void *log_ctx;
     /* Tests: answers by what the prompt holds, a JSON file (docs/server.md); NULL: the model's own. */
     const char *script_file;

@@ -80,6 +80,13 @@ typedef struct glm_call {
     const char *argument; /* of a path such as /v1/models/ID */
     uint64_t owner;       /* the key, 0 without */
     char request_id[80];
+
+    /* What the log tells. */
+    uint64_t begin_ns;
+    int status;      /* 0: none was sent */
+    const char *end; /* "failed", "gone"; NULL: done */
+    uint64_t n_prompt, n_cached, n_made;
+    double first_s; /* until the first token; 0: there was none */
 } glm_call;
 
 typedef void glm_handler(glm_call *call);
@@ -149,6 +156,7 @@ glm_handler glm_handle_chat, glm_handle_completions, glm_handle_messages, glm_ha
     glm_handle_responses, glm_handle_no_response, glm_handle_count_chat, glm_handle_count_responses;
 
 void glm_server_log(glm_server *s, int level, const char *fmt, ...) GLM_PRINTF(3, 4);
+/** The request is over: log it and forget it. NULL is fine. */
 void glm_call_free(glm_call *call);
 
 #endif

@@ -147,7 +147,7 @@ class Fields(Contract):
             self.assertEqual(status, 200, (path, fields, r))
 
     def test_ranges(self):
-        common = {"temperature": (-0.1, 2.1, "1", [], True), "top_p": (-0.1, 1.1, "x"), "top_k": (-1, 1.5, "x"), "stream": (1, "true")}
+        common = {"temperature": (-0.1, 2.1, "1", [], True), "top_p": (-0.1, 1.1, "x"), "top_k": (-1, 1.5, "x"), "priority": ("high", 1.5, 2 ** 40), "stream": (1, "true")}
         extra = {"presence_penalty": (-2.1, 2.1, "x"), "frequency_penalty": (-2.1, 2.1), "seed": (1.5, "1", 2 ** 70, [])}
         bias = {"logit_bias": ([], {"x": 1}, {"-1": 1}, {"99999999": 1}, {"1": 101}, {"1": -101}, {"1": "x"}, {str(i): 1 for i in range(1025)})}
         stop = (5, {}, [5], ["x"] * 17, ["x" * 300], "x" * 300)
@@ -346,7 +346,71 @@ class Quotas(unittest.TestCase):
         s.folder.cleanup()
 
 
+class Order(unittest.TestCase):
+    def test_smaller_priorities_go_first(self):
+        s = Server("--max-active", "1", "--script-step", "5")
+        order, threads = [], []
+
+        def ask(name, n, **fields):
+            s.post(COMPLETIONS, {"prompt": "x", "max_tokens": n, "ignore_eos": True, **fields})
+            order.append(name)
+        for name, n, priority in (("first", 100, 0), ("late", 4, 7), ("middle", 4, None), ("soon", 4, -3)):
+            threads.append(threading.Thread(target=ask, args=(name, n), kwargs={"priority": priority}))
+            threads[-1].start()
+            time.sleep(0.1)
+        for t in threads:
+            t.join()
+        self.assertEqual(order, ["first", "soon", "middle", "late"])
+        self.assertEqual(s.stop(), 0)
+
+
+class Privileges(unittest.TestCase):
+    def test_nothing_is_kept(self):
+        s = Server()
+        folder = f"/proc/{s.process.pid}/"
+        with open(folder + "limits", encoding="ascii") as f:
+            self.assertIn(["Max", "core", "file", "size", "0", "0", "bytes"], [line.split() for line in f])
+        for task in os.listdir(folder + "task"):
+            with open(folder + f"task/{task}/status", encoding="ascii") as f:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+            self.assertEqual([int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "NoNewPrivs")], [0, 0, 0, 1], task)
+        self.assertEqual(s.stop(), 0)
+
+
 class Logs(unittest.TestCase):
+    def test_an_object_for_every_request(self):
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write("first-key-1\nsecret-key-77\n")
+            f.flush()
+            s = Server("--key-file", f.name, "--log", "json", "--script-step", "5", "--ctx", "4096")
+            key = {"x-api-key": "secret-key-77", "x-request-id": "mine-1"}
+            s.post(CHAT, {"messages": user("xyzzy say hello")}, key)
+            s.call("POST", MESSAGES, {"messages": user("xyzzy"), "max_tokens": 3, "stream": True}, key)
+            s.post(CHAT, {"messages": []}, key)
+            s.call("GET", "/xyzzy", headers=key)
+            s.post(CHAT, {}, {"x-api-key": "wrong-xyzzy"})
+            body = json.dumps({"prompt": "xyzzy", "max_tokens": 4000, "ignore_eos": True, "stream": True}).encode()
+            with socket.create_connection(("127.0.0.1", s.port), 10) as c:
+                c.sendall(b"POST /v1/completions HTTP/1.1\r\n" + HOST + b"x-api-key: first-key-1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                c.recv(1000)
+            time.sleep(0.3)
+            s.process.send_signal(signal.SIGTERM)
+            _, err = s.process.communicate(timeout=20)
+            s.folder.cleanup()
+        self.assertNotIn("xyzzy", err)
+        self.assertNotIn("secret", err)
+        lines = [json.loads(line) for line in err.splitlines()]
+        requests = [r for r in lines if "request" in r]
+        got = [(r["route"], r["status"], r["end"], r.get("key"), r.get("prompt_tokens", 0) > 0) for r in requests]
+        self.assertEqual(got, [(CHAT, 200, "done", 2, True), (MESSAGES, 200, "done", 2, True), (CHAT, 400, "done", 2, False),
+                               (None, 404, "done", None, False), (CHAT, 401, "done", None, False), (COMPLETIONS, 200, "gone", 1, True)])
+        self.assertEqual(requests[0]["request"], "mine-1")
+        self.assertEqual((requests[1]["generated_tokens"], requests[1]["cached_tokens"]), (3, 0))
+        for r in requests[:2]:
+            self.assertTrue(0 < r["first_token_seconds"] <= r["seconds"] < 10, r)
+            self.assertRegex(r["time"], r"^20\d\d-\d\d-\d\dT[0-9:.]+Z$")
+        self.assertIn("info", [r.get("level") for r in lines])
+
     def test_neither_prompts_nor_keys(self):
         with tempfile.NamedTemporaryFile("w") as f:
             f.write("secret-key-77\n")
