@@ -188,10 +188,20 @@ static void flush(glm_generation *g)
         pause_all(g, true);
 }
 
+static void measure(const glm_generation *g)
+{
+    glm_histogram *all = g->server->measured;
+    glm_histogram_add(all, GLM_MEASURE_REQUEST,
+                      (double)(glm_clock_ns() - g->call->begin_ns) * 1e-9);
+    glm_histogram_add(all, GLM_MEASURE_PROMPT, (double)g->n_prompt);
+    glm_histogram_add(all, GLM_MEASURE_GENERATION, glm_generation_n_tokens(g));
+}
+
 /* The answer is complete: end the exchange and everything. */
 static void finish(glm_generation *g)
 {
     glm_call *call = g->call;
+    measure(g);
     g->voice->end(g);
     if (g->has_begun) {
         flush(g);
@@ -364,6 +374,20 @@ static void hear_of(glm_part *part)
     part->g->n_unheard--;
 }
 
+static void time_token(glm_choice *c)
+{
+    glm_generation *g = c->g;
+    const uint64_t now = glm_clock_ns();
+    if (c->last_ns)
+        glm_histogram_add(g->server->measured, GLM_MEASURE_TOKEN,
+                          (double)(now - c->last_ns) * 1e-9);
+    c->last_ns = now;
+    if (g->call->first_s <= 0) {
+        g->call->first_s = (double)(now - g->call->begin_ns) * 1e-9;
+        glm_histogram_add(g->server->measured, GLM_MEASURE_FIRST_TOKEN, g->call->first_s);
+    }
+}
+
 static void on_token(glm_part *part, const glm_event *event)
 {
     glm_generation *g = part->g;
@@ -372,8 +396,7 @@ static void on_token(glm_part *part, const glm_event *event)
     if (c->is_over)
         return;
     hear_of(part);
-    if (g->call->first_s <= 0)
-        g->call->first_s = (double)(glm_clock_ns() - g->call->begin_ns) * 1e-9;
+    time_token(c);
     c->n_tokens++;
     if (!c->parser) {
         feed_raw(g, c, event);
@@ -473,6 +496,11 @@ static void on_done(glm_part *part, const glm_event *event)
     glm_generation *g = part->g;
     if (!event->error || event->error->status == GLM_EIO)
         g->server->cannot_read = event->error != NULL;
+    if (!event->error) {
+        glm_histogram_add(g->server->measured, GLM_MEASURE_QUEUE, event->queue_s);
+        glm_histogram_add(g->server->measured, GLM_MEASURE_PREFILL, event->prefill_s);
+        glm_histogram_add(g->server->measured, GLM_MEASURE_DECODE, event->decode_s);
+    }
     if (g->lost_event)
         fail(g, 503, "the server has no memory for this");
     else if (!event->error)

@@ -56,6 +56,7 @@ typedef struct glm_choice {
     bool lost_ids;
     size_t stop_index;
     uint32_t n_tokens, n_reasoning;
+    uint64_t last_ns; /* when the last token came */
     bool is_over;
     glm_ending ending;
     glm_str text;     /* raw text, or content as it was sent (stop strings cut) */

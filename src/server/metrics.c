@@ -9,12 +9,49 @@ typedef struct metric {
     double value;
 } metric;
 
-static void write_metric(glm_str *out, const metric *m)
+static void write_metric(glm_str *out, const metric *m, const char *label)
 {
-    char line[384];
-    snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", m->name, m->help, m->name,
-             m->type, m->name, m->value);
+    char line[768];
+    const bool has_label = m->name[0] == 'v'; /* vllm: */
+    snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s %s\n%s%s%s%s %.17g\n", m->name, m->help,
+             m->name, m->type, m->name, has_label ? "{" : "", has_label ? label : "",
+             has_label ? "}" : "", m->value);
     glm_str_append_c(out, line);
+}
+
+/* model_name="...", with what the format escapes. */
+static void write_label(char *out, size_t size, const char *model)
+{
+    size_t n = (size_t)snprintf(out, size, "model_name=\"");
+    for (; *model && n + 5 < size; model++) {
+        if (*model == '"' || *model == '\\')
+            out[n++] = '\\';
+        out[n++] = *model == '\n' ? ' ' : *model;
+    }
+    snprintf(out + n, size - n, "\"");
+}
+
+/* Choices by how they ended, as vLLM counts requests. */
+static void write_finished(glm_str *out, const glm_scheduler_stats *t, const char *label)
+{
+    const struct {
+        const char *reason;
+        uint64_t n;
+    } reasons[] = {
+        {"stop", t->n_finished[GLM_FINISH_STOP] + t->n_finished[GLM_FINISH_STOP_TEXT]},
+        {"length", t->n_finished[GLM_FINISH_LENGTH] + t->n_finished[GLM_FINISH_DEADLINE]},
+        {"abort", t->n_canceled},
+    };
+    const char *name = "vllm:request_success_total";
+    char line[768];
+    snprintf(line, sizeof line, "# HELP %s Answers by how they ended.\n# TYPE %s counter\n", name,
+             name);
+    glm_str_append_c(out, line);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        snprintf(line, sizeof line, "%s{%s,finished_reason=\"%s\"} %llu\n", name, label,
+                 reasons[i].reason, (unsigned long long)reasons[i].n);
+        glm_str_append_c(out, line);
+    }
 }
 
 void glm_handle_metrics(glm_call *call)
@@ -88,8 +125,12 @@ void glm_handle_metrics(glm_call *call)
         {"llamacpp:n_decode_total", "counter", "As glm_steps_total.", (double)t.n_steps},
     };
     glm_str out = {0};
+    char label[560]; /* a name is 255 bytes at most, each of them escaped */
+    write_label(label, sizeof label, s->name);
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
-        write_metric(&out, &metrics[i]);
+        write_metric(&out, &metrics[i], label);
+    write_finished(&out, &t, label);
+    glm_histogram_write(&out, s->measured, label);
     glm_answer(call, out.has_failed ? 500 : 200, glm_str_text(&out),
                "text/plain; version=0.0.4; charset=utf-8");
     glm_str_deinit(&out);

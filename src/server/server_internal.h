@@ -16,6 +16,7 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "server/auth.h"
+#include "server/histogram.h"
 #include "server/script.h"
 #include "server/server.h"
 
@@ -69,6 +70,7 @@ typedef struct glm_server {
     /* Of the loop alone, for /metrics. */
     uint64_t n_requests[6]; /* by first digit of the status */
     uint64_t n_disconnected;
+    glm_histogram measured[GLM_N_MEASURES];
 } glm_server;
 
 /** What is known of a request when its head is there. */

@@ -519,6 +519,43 @@ class Progress(unittest.TestCase):
         self.assertEqual(s.stop(), 0)
 
 
+class Measures(unittest.TestCase):
+    def test_distributions(self):
+        """Prometheus' text format, line by line; what was asked is what is counted, under our names and vLLM's."""
+        s = Server("--model-name", 'a "b" \\c', "--script-step", "4")
+        for n in (1, 3, 40):
+            s.post("/v1/completions", {"prompt": [5] * n, "max_tokens": n, "ignore_eos": True})
+        text = s.call("GET", "/metrics")[2].decode()
+        self.assertEqual(s.stop(), 0)
+        families, samples = {}, {}
+        for line in text.splitlines():
+            kind = re.fullmatch(r"# TYPE (\S+) (gauge|counter|histogram)", line)
+            sample = re.fullmatch(r'([a-z:_0-9A-Z]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)', line)
+            if kind:
+                self.assertNotIn(kind[1], families)
+                families[kind[1]] = kind[2]
+            elif sample:
+                samples[sample[1], sample[2] or ""] = float(sample[3])
+                family = re.sub("_(bucket|sum|count)$", "", sample[1]) if sample[1] not in families else sample[1]
+                self.assertEqual(sample[1] != family, families[family] == "histogram", line)
+            else:
+                self.assertRegex(line, "^# HELP ")
+        label = r'model_name="a \"b\" \\c"'
+        for name, expected in (("glm_request_generated_tokens", (1, 2, 2, 3)), ("glm_request_prompt_tokens", (1, 2, 2, 3))):
+            got = tuple(samples[name + "_bucket", f'le="{bound}"'] for bound in ("1", "5", "20", "+Inf"))
+            self.assertEqual(got, expected)
+            self.assertEqual((samples[name + "_sum", ""], samples[name + "_count", ""]), (44, 3))
+        self.assertEqual(samples["vllm:request_generation_tokens_bucket", label + ',le="50"'], 3)
+        self.assertEqual(samples["glm_token_seconds_count", ""], 41)
+        self.assertGreater(samples["glm_token_seconds_sum", ""], 0.08)
+        for name in ("glm_first_token_seconds", "vllm:time_to_first_token_seconds", "glm_request_seconds", "glm_queue_seconds", "glm_prefill_seconds",
+                     "glm_decode_seconds"):
+            self.assertEqual(samples[name + "_count", label if name[0] == "v" else ""], 3, name)
+        self.assertGreater(samples["glm_request_seconds_sum", ""], 0.004 * 44)
+        self.assertEqual(samples["vllm:request_success_total", label + ',finished_reason="length"'], 3)
+        self.assertEqual(samples["vllm:num_requests_running", label], 0)
+
+
 class Steps(unittest.TestCase):
     def test_steps_of_a_fixed_time(self):
         s = Server("--script-step", "40")
