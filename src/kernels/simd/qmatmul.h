@@ -342,9 +342,19 @@ typedef struct work {
 } work;
 static_assert(sizeof(work) <= GLM_QMATMUL_SCRATCH_BYTES, "scratch");
 
-/* Rows r..r+n_rows-1 <= QR times tokens t..t+n_tok-1 <= Q_TOK; the sums lie in work->acc. */
+/* Asks for n_bytes of each of QR rows. */
+QV void ask_for(const uint8_t *p, size_t stride, size_t n_bytes)
+{
+    for (uint32_t i = 0; i < QR; i++)
+        for (size_t at = 0; at < n_bytes; at += 64)
+            __builtin_prefetch(p + i * stride + at, 0, 2);
+}
+
+/* Rows r..r+n_rows-1 <= QR times tokens t..t+n_tok-1 <= Q_TOK; the sums lie in work->acc. Weights come from memory while others
+ * are worked on: those of the next rows unless is_last, and of the rows themselves if is_first. */
 static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32_t r,
-                              uint32_t n_rows, const glm_act_rows *x, uint32_t t, uint32_t n_tok)
+                              uint32_t n_rows, const glm_act_rows *x, uint32_t t, uint32_t n_tok,
+                              bool is_first, bool is_last)
 {
     const uint8_t *base = (const uint8_t *)w->data + r * w->row_stride_bytes;
     const void *token[Q_TOK];
@@ -360,10 +370,12 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
                 memcpy(s->rows + i * n_bytes, p + (i < n_rows ? i : n_rows - 1) * stride, n_bytes);
             p = s->rows;
             stride = n_bytes;
-        } else { /* the next rows; addresses past the matrix do no harm */
-            for (uint32_t i = 0; i < QR; i++)
-                for (size_t at = 0; at < n_bytes; at += 64)
-                    __builtin_prefetch((const void *)((uintptr_t)p + (QR + i) * stride + at), 0, 2);
+        } else { /* of a run's first rows nobody has asked for any */
+            const size_t ahead = 512 / f->n_elems * f->n_bytes;
+            if (!is_last)
+                ask_for(p + QR * stride, stride, n_bytes);
+            if (is_first && k + 768 <= w->n_cols)
+                ask_for(p + ahead, stride, n_bytes);
         }
         if (n_tok == 1 && f->one) {
             f->one(s->acc, p, stride, (int)n_blocks, token[0]);
@@ -387,7 +399,7 @@ void KERNEL(qmatmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t r
         uint32_t n_tok = x->n_tok - t < Q_TOK ? x->n_tok - t : Q_TOK;
         for (uint32_t r = 0; r < n_rows; r += QR) {
             uint32_t n = n_rows - r < QR ? n_rows - r : QR;
-            rows_times_tokens(s, &f, w, row0 + r, n, x, t, n_tok);
+            rows_times_tokens(s, &f, w, row0 + r, n, x, t, n_tok, r == 0, r + 2 * QR > n_rows);
             for (uint32_t i = 0; i < n_tok; i++) {
                 float *sums = s->acc + i * QR;
                 if (is_scaled)
