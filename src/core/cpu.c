@@ -46,8 +46,10 @@ glm_cpu glm_cpu_detect(void)
 
 glm_cpu glm_cpu_detect(void)
 {
-    const unsigned long asimd = 1UL << 1; /* Linux, arch/arm64/include/uapi/asm/hwcap.h */
-    return (glm_cpu){.has_neon = (getauxval(AT_HWCAP) & asimd) != 0};
+    /* Linux, arch/arm64/include/uapi/asm/hwcap.h */
+    const unsigned long asimd = 1UL << 1, asimddp = 1UL << 20, has = getauxval(AT_HWCAP);
+    return (glm_cpu){.has_neon = (has & asimd) != 0,
+                     .has_dotprod = (has & asimd) && (has & asimddp)};
 }
 
 #else

@@ -14,6 +14,7 @@ typedef struct glm_cpu {
     bool has_avx512;     /* AVX2 and AVX-512 F, BW, VL, DQ likewise */
     bool has_avx512vnni; /* and AVX-512 VNNI, BMI2 */
     bool has_neon;       /* Advanced SIMD with float32 fused multiply-add */
+    bool has_dotprod;    /* and dot products of bytes */
 } glm_cpu;
 
 /** Ask once and keep the answer: cheap, but not free. */

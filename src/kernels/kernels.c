@@ -9,6 +9,7 @@ static const char *const names[GLM_ISA_COUNT] = {
     [GLM_ISA_SCALAR] = "scalar",         [GLM_ISA_AVX2] = "avx2",
     [GLM_ISA_AVXVNNI] = "avxvnni",       [GLM_ISA_AVX512] = "avx512",
     [GLM_ISA_AVX512VNNI] = "avx512vnni", [GLM_ISA_NEON] = "neon",
+    [GLM_ISA_DOTPROD] = "dotprod",
 };
 
 static void init_scalar(glm_kernels *k)
@@ -73,6 +74,7 @@ static void init_neon(glm_kernels *k)
 {
 #define SET(slot) k->slot = glm_##slot##_neon;
     GLM_SIMD_SLOTS(SET)
+    SET(qmatmul)
 #undef SET
 }
 
@@ -80,13 +82,16 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
 {
     k->isa = isa;
     init_scalar(k);
-    if (isa == GLM_ISA_NEON)
+    if (isa >= GLM_ISA_NEON)
         init_neon(k);
+    if (isa == GLM_ISA_DOTPROD)
+        k->qmatmul = glm_qmatmul_dotprod;
 }
 
 glm_isa glm_kernels_best_isa(void)
 {
-    return glm_cpu_detect().has_neon ? GLM_ISA_NEON : GLM_ISA_SCALAR;
+    glm_cpu cpu = glm_cpu_detect();
+    return cpu.has_dotprod ? GLM_ISA_DOTPROD : cpu.has_neon ? GLM_ISA_NEON : GLM_ISA_SCALAR;
 }
 
 #else
@@ -125,5 +130,7 @@ bool glm_isa_is_usable(glm_isa isa)
     bool is_x86 = best >= GLM_ISA_AVX2 && best <= GLM_ISA_AVX512VNNI;
     if (isa == GLM_ISA_AVXVNNI) /* of the others each has those below it */
         return glm_cpu_detect().has_avxvnni;
+    if (isa == GLM_ISA_NEON && best == GLM_ISA_DOTPROD)
+        return true;
     return isa == GLM_ISA_SCALAR || isa == best || (is_x86 && isa >= GLM_ISA_AVX2 && isa < best);
 }

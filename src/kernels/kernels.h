@@ -25,6 +25,7 @@ typedef enum glm_isa {
     GLM_ISA_AVX512,     /* AVX2 and AVX-512 F, BW, VL, DQ */
     GLM_ISA_AVX512VNNI, /* and AVX-512 VNNI */
     GLM_ISA_NEON,
+    GLM_ISA_DOTPROD, /* and dot products of bytes */
     GLM_ISA_COUNT,
 } glm_isa;
 

@@ -20,6 +20,8 @@
 
 #define Q_ROWS "kernels/x86/qrow.h"
 
+#include "kernels/simd/qspread.h"
+
 enum {
     QR = 8,     /* rows of a panel, lanes of a vector */
     Q_TILE = 4, /* tokens of a register tile */
@@ -269,32 +271,7 @@ QV qi qi_sum_rows(const qi *row)
     return qi_add(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-/* ---- Code books: bits of an entry to bytes, and bytes to values. (The instruction for the first, pdep, is slow on some.) ---- */
-
-QV uint64_t q_spread1(uint32_t eight)
-{
-    uint64_t low = (uint64_t)(eight & 127) * UINT64_C(0x02040810204081); /* bit i to 8 i */
-    return (low & UINT64_C(0x0001010101010101)) | (uint64_t)(eight >> 7) << 56;
-}
-
-QV uint64_t q_spread2(uint32_t entry)
-{
-    uint64_t a = (entry | (uint64_t)entry << 24) & UINT64_C(0x000000ff000000ff);
-    a = (a | a << 12) & UINT64_C(0x000f000f000f000f);
-    return (a | a << 6) & UINT64_C(0x0303030303030303);
-}
-
-QV uint32_t q_spread3(uint32_t entry)
-{
-    uint32_t a = (entry | entry << 10) & 0x003f003f;
-    return (a | a << 5) & 0x07070707;
-}
-
-QV uint32_t q_spread7(uint32_t bits28)
-{
-    return (bits28 & 0x7f) | (bits28 & 0x3f80) << 1 | (bits28 & 0x1fc000) << 2 |
-           (bits28 & 0xfe00000) << 3;
-}
+/* ---- Code books: bytes to values. (Bits to bytes without pdep, which is slow on some.) ---- */
 
 /* Part i of a row's codes, 32 of them: a table's value each, minus where its bit of `sign` is set, else plus. */
 QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi minus)
