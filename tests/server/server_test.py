@@ -487,22 +487,24 @@ class Progress(unittest.TestCase):
     def test_of_a_long_prompt_in_every_api(self):
         s = Server("--ctx", "4096", "--threads", "1")
         text = "a b c d " * 600
-        stop = threading.Event()
 
-        def hold_up():  # so that a prompt takes long enough to be told of on any machine
-            while not stop.is_set():
-                s.process.send_signal(signal.SIGSTOP)
-                time.sleep(0.26)
-                s.process.send_signal(signal.SIGCONT)
-                time.sleep(0.02)
-        holder = threading.Thread(target=hold_up)
-        holder.start()
-        self.addCleanup(holder.join)
-        self.addCleanup(stop.set)
+        def held_up(ask):  # so that a prompt takes long enough to be told of on any machine
+            def hold_up():
+                for _ in range(6):
+                    time.sleep(0.02)
+                    s.process.send_signal(signal.SIGSTOP)
+                    time.sleep(0.26)
+                    s.process.send_signal(signal.SIGCONT)
+            holder = threading.Thread(target=hold_up)
+            holder.start()
+            self.addCleanup(holder.join)
+            answer = ask()
+            holder.join()
+            return answer
         asked = {"stream": True, "max_tokens": 1, "max_output_tokens": 1}
         for path, body in (("/v1/chat/completions", {"messages": user("1 " + text)}), ("/v1/completions", {"prompt": "2 " + text}),
                            ("/v1/responses", {"input": "3 " + text}), ("/v1/messages", {"messages": user("4 " + text)})):
-            status, _, answer = s.call("POST", path, {**asked, **body})
+            status, _, answer = held_up(lambda p=path, b=body: s.call("POST", p, {**asked, **b}))
             self.assertEqual(status, 200)
             told = re.findall(r": prompt (\d+) of (\d+) tokens, about \d+ s left\n\n", answer.decode())
             done = [int(n) for n, _ in told]
@@ -510,12 +512,11 @@ class Progress(unittest.TestCase):
             self.assertEqual(done, sorted(done))
             self.assertLess(done[-1], int(told[0][1]))
             self.assertEqual(len({total for _, total in told}), 1)
-        events = s.events("/v1/chat/completions", {"messages": user("5 " + text), "max_tokens": 1, "return_progress": True})
+        last = {"messages": user("5 " + text), "max_tokens": 1, "return_progress": True}
+        events = held_up(lambda: s.events("/v1/chat/completions", last))
         told = [e["prompt_progress"] for _, e in events[:-1] if "prompt_progress" in e]
         self.assertTrue(told)
         self.assertLess(told[0]["processed"], told[0]["total"])
-        stop.set()
-        holder.join()
         self.assertEqual(s.stop(), 0)
 
 
