@@ -73,7 +73,8 @@ static void open_answer(glm_chat_opening *opening, const int32_t *tail, size_t n
 {
     opening->before = before;
     opening->n_ids = n <= GLM_CHAT_OPENING_MAX ? (uint32_t)n : 0;
-    memcpy(opening->ids, tail, opening->n_ids * sizeof *tail);
+    if (opening->n_ids)
+        memcpy(opening->ids, tail, opening->n_ids * sizeof *tail);
 }
 
 glm_status glm_chat_prompt_recall(glm_chat_prompt *prompt, glm_chat_memory *memory,

@@ -171,8 +171,10 @@ bool glm_turn_memory_keep(glm_turn_memory *m, uint64_t owner, uint64_t before,
     int32_t *copy = glm_new_array(int32_t, n);
     if (!copy)
         return false;
-    memcpy(copy, head, n_head * sizeof *head);
-    memcpy(copy + n_head, ids, n_ids * sizeof *ids);
+    if (n_head) /* an empty list may have no address */
+        memcpy(copy, head, n_head * sizeof *head);
+    if (n_ids)
+        memcpy(copy + n_head, ids, n_ids * sizeof *ids);
     while (m->n == TURNS_MAX || m->n_bytes + size > m->max_bytes)
         drop_oldest(m);
     m->n_bytes += size;

@@ -133,6 +133,9 @@ static void the_oldest_are_forgotten(void **state)
     assert_non_null(glm_turn_memory_find(m, 0, N - 1, &face, &n));
     static int32_t large[2000];
     assert_false(glm_turn_memory_keep(m, 0, 99, &face, head, 2, large, 2000));
+    assert_true(
+        glm_turn_memory_keep(m, 0, 98, &face, head, 2, NULL, 0)); /* ended before it began */
+    assert_true(glm_turn_memory_keep(m, 0, 97, &face, NULL, 0, ids, 1));
     /* The same answer again takes its own place. */
     for (uint32_t i = 0; i < 20; i++)
         assert_true(glm_turn_memory_keep(m, 0, N - 1, &face, head, 2, ids, IDS));
