@@ -70,6 +70,20 @@ static double joined_s(const glm_pace *pace, uint32_t n, uint32_t n_joining)
     return alone + (each < most ? each : most) * (double)n_joining;
 }
 
+/* A piece of n tokens added so much to a step. Long pieces say more of a token's cost than short ones, whose cost is mostly that of
+ * having a piece at all. */
+static void learn_piece(glm_pace *pace, double n, double added_s)
+{
+    const double each_s = added_s > 0.0 ? added_s / n : 0.0; /* less: streams' time is a mean */
+    const double most = n * (1.0 / CHEAPER_SHARE - 1.0);
+    const double known_n = pace->known_n < most ? pace->known_n : most;
+    double share = n / (known_n + n);
+    if (each_s > pace->token_s && share < DEARER_SHARE)
+        share = DEARER_SHARE;
+    pace->token_s += share * (each_s - pace->token_s);
+    pace->known_n = known_n + n;
+}
+
 uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining, uint32_t chunk,
                          double slowdown)
 {
@@ -86,6 +100,8 @@ uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining,
     double grown =
         2.0 * (double)pace->n_piece + 1.0; /* the cost of one token is not that of many */
     n = n < grown ? n : grown;
+    double crowd = AIM * slowdown * (double)(n_streams + n_joining) - (double)n_streams;
+    n = !n_joining || n > crowd ? n : crowd; /* a row of a prompt for a row of a stream */
     n = n < (double)most ? n : (double)most;
     return n < 1.0 ? 1 : (uint32_t)n;
 }
@@ -99,13 +115,7 @@ void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double s
         pace->n_mixed = 0;
         return;
     }
-    double added = (seconds - alone_s(pace, n_streams)) / (double)n_read;
-    added = added > 0.0 ? added : 0.0; /* alone is a mean: some steps are faster */
-    if (pace->token_s > 0.0)
-        pace->token_s +=
-            (added > pace->token_s ? DEARER_SHARE : CHEAPER_SHARE) * (added - pace->token_s);
-    else
-        pace->token_s = added;
+    learn_piece(pace, (double)n_read, seconds - alone_s(pace, n_streams));
     pace->n_piece = n_read;
     pace->n_mixed++;
 }

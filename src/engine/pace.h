@@ -19,6 +19,7 @@ typedef struct glm_pace {
     uint32_t n_max;   /* most streams */
     double *alone_s;  /* [n_max + 1] a step of n streams and nothing else; 0: unknown */
     double token_s;   /* what a prompt token adds to a step; 0: unknown */
+    double known_n;   /* tokens of the pieces that token_s rests on, later ones weighing more */
     uint32_t n_piece; /* tokens of prompts in the last step beside streams */
     uint32_t n_mixed; /* steps since the last of streams alone */
 } glm_pace;
@@ -31,7 +32,8 @@ void glm_pace_deinit(glm_pace *pace);
  * Tokens of prompts for the next step, at most `chunk` together with the streams; 0: streams alone, to learn their time.
  *
  * @param n_joining  streams about to be there: short prompts that wait behind the first. What they will add to a step for as
- *                   long as they answer may be spent on reading them now, so that many who come at once do not wait in line
+ *                   long as they answer may be spent on reading them now, so that many who come at once do not wait in line.
+ *                   A token of a prompt is taken to cost no more than a row of a stream
  * @param slowdown   what the time of a step may grow by, > 1
  */
 uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining, uint32_t chunk,
