@@ -81,10 +81,13 @@ static void on_drained(void *ctx, glm_http_exchange *x)
     (void)x;
 }
 
-static void on_error(void *ctx, int status, const char *code, const char *text, glm_str *out)
+static void on_error(void *ctx, glm_http_exchange *x, int status, const char *code,
+                     const char *text, glm_str *out)
 {
     (void)ctx;
     require(status >= 400 && status < 600 && code && text);
+    if (glm_http_user(x))
+        end_of(x);
     glm_str_append_c(out, text);
 }
 

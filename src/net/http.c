@@ -375,10 +375,8 @@ static void refuse(connection *c, int status, const char *code, const char *text
         return;
     glm_str body = {0};
     c->closes = true;
-    if (c->state != STATE_HEAD) /* its owner was told of it, and is not asked for the answer */
-        c->server->p.on_gone(c->server->p.ctx, x);
+    c->server->p.on_error(c->server->p.ctx, x, status, code, text, &body);
     x->user = NULL;
-    c->server->p.on_error(c->server->p.ctx, status, code, text, &body);
     glm_http_add_header(x, "Content-Type", "application/json");
     if (c->state == STATE_RUNNING)
         c->state = STATE_HEAD; /* not read whole */

@@ -10,7 +10,7 @@
  *
  * An exchange begins with on_head, where it may be refused before its body is read, and goes on with on_request once the body
  * is there. It ends with glm_http_respond, glm_http_end or glm_http_abort, after which it is gone; or with
- * on_gone when the peer went away first. Between on_request and its end it may last as long as it likes.
+ * on_gone when the peer went away first, or with on_error when its body was refused. Between on_request and its end it may last as long as it likes.
  *
  * Strict means: CRLF line ends, token names, no folded lines, one Host, one Content-Length, never both it and
  * Transfer-Encoding; what is doubtful is refused and the connection closed (RFC 9112; request smuggling).
@@ -30,9 +30,13 @@ typedef struct glm_http_exchange glm_http_exchange;
 
 typedef void glm_http_fn(void *ctx, glm_http_exchange *x);
 
-/** Make the body of an answer to what is no request: append to *out. `code` is a word such as "bad_http". */
-typedef void glm_http_error_fn(void *ctx, int status, const char *code, const char *text,
-                               glm_str *out);
+/**
+ * What came is no request, or the body that on_head let pass is too long, too slow or damaged: append the answer's body to *out and
+ * forget the exchange. Headers may be added to it; its head can be asked for only when a user was set. `code` is a word such as
+ * "bad_http".
+ */
+typedef void glm_http_error_fn(void *ctx, glm_http_exchange *x, int status, const char *code,
+                               const char *text, glm_str *out);
 
 typedef struct glm_http_params {
     const char *host;   /* address to listen on */
@@ -49,7 +53,7 @@ typedef struct glm_http_params {
     const char *tls_cert, *tls_key; /* PEM files; both or neither */
     glm_http_fn *on_head;
     glm_http_fn *on_request;
-    /* The peer went away, or the body was refused here: forget the exchange. */
+    /* The peer went away: forget the exchange. */
     glm_http_fn *on_gone;
     glm_http_fn *on_drained; /* a slow stream's output is written */
     glm_http_error_fn *on_error;

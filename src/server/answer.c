@@ -38,8 +38,23 @@ static void write_time(glm_json_writer *w)
     glm_json_write_c(w, text);
 }
 
+static const char *end_of(const glm_call *call)
+{
+    return call->end ? call->end : "done";
+}
+
+/* Without a log of requests still a line for each that was refused or failed. */
+static void tell_error(const glm_call *call)
+{
+    if (call->status >= 400 || (call->end && strcmp(call->end, "failed") == 0))
+        glm_server_log(call->server, 2, "%s: %s: %d%s%s%s", call->request_id,
+                       call->route ? call->route->path : "no route", call->status,
+                       call->error[0] ? " " : "", call->error,
+                       call->status < 400 ? ", then failed" : "");
+}
+
 /* Of what the client sent only its name for the request, which was checked, and the route it asked for. */
-static void log_request(const glm_call *call)
+static void write_request(const glm_call *call)
 {
     glm_server *s = call->server;
     glm_str line = {0};
@@ -61,7 +76,11 @@ static void log_request(const glm_call *call)
     glm_json_write_key(&w, "status");
     glm_json_write_u64(&w, (uint64_t)call->status);
     glm_json_write_key(&w, "end");
-    glm_json_write_c(&w, call->end ? call->end : "done");
+    glm_json_write_c(&w, end_of(call));
+    if (call->error[0]) {
+        glm_json_write_key(&w, "error");
+        glm_json_write_c(&w, call->error);
+    }
     glm_json_write_key(&w, "seconds");
     glm_json_write_double(&w, (double)(glm_clock_ns() - call->begin_ns) * 1e-9);
     if (call->n_prompt) {
@@ -82,20 +101,34 @@ static void log_request(const glm_call *call)
     glm_str_deinit(&line);
 }
 
+void glm_call_log(const glm_call *call)
+{
+    if (call->server->p.log_request)
+        write_request(call);
+    else
+        tell_error(call);
+}
+
 void glm_call_free(glm_call *call)
 {
-    if (call && call->server->p.log_request)
-        log_request(call);
+    if (call)
+        glm_call_log(call);
     free(call);
+}
+
+void glm_call_note(glm_call *call, int status, const char *code)
+{
+    call->server->n_requests[status / 100 < 6 ? status / 100 : 0]++;
+    call->status = status;
+    if (code)
+        snprintf(call->error, sizeof call->error, "%s", code);
 }
 
 void glm_answer(glm_call *call, int status, glm_text body, const char *type)
 {
-    glm_server *s = call->server;
-    s->n_requests[status / 100 < 6 ? status / 100 : 0]++;
     if (status != 204)
         glm_http_add_header(call->x, "Content-Type", type);
-    call->status = status;
+    glm_call_note(call, status, NULL);
     glm_http_set_user(call->x, NULL);
     glm_http_respond(call->x, status, body);
     glm_call_free(call);
@@ -236,6 +269,8 @@ void glm_answer_error(glm_call *call, int status, const char *code, const char *
     make_printable(message);
     if (call->dialect == DIALECT_ANTHROPIC && status == 503)
         status = 529;
+    if (code)
+        snprintf(call->error, sizeof call->error, "%s", code);
     if (retry_s > 0) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%d", retry_s);

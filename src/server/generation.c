@@ -171,8 +171,7 @@ void glm_generation_open_stream(glm_generation *g)
     glm_http_add_header(x, "Content-Type", "text/event-stream; charset=utf-8");
     glm_http_add_header(x, "Cache-Control", "no-cache");
     glm_http_add_header(x, "X-Accel-Buffering", "no");
-    g->server->n_requests[2]++;
-    g->call->status = 200;
+    glm_call_note(g->call, 200, NULL);
     glm_http_begin(x, 200);
     g->has_begun = true;
 }

@@ -363,11 +363,23 @@ static void on_drained(void *ctx, glm_http_exchange *x)
         }
 }
 
-static void on_error(void *ctx, int status, const char *code, const char *text, glm_str *out)
+/* Refused by the connection: no request, or a body that is too long, too slow or damaged. */
+static void on_error(void *ctx, glm_http_exchange *x, int status, const char *code,
+                     const char *text, glm_str *out)
 {
     glm_server *s = ctx;
-    s->n_requests[4]++;
-    glm_error_body(out, DIALECT_OPENAI, status, code, NULL, text, "");
+    glm_call *call = glm_http_user(x), unknown = {.server = s, .begin_ns = glm_clock_ns()};
+    if (!call) {
+        glm_new_id(unknown.request_id, "req_");
+        glm_http_add_header(x, "x-request-id", unknown.request_id);
+    }
+    glm_call *told = call ? call : &unknown;
+    if (status != 408 && status != 503)
+        glm_http_add_header(x, "x-should-retry", "false");
+    glm_error_body(out, told->dialect, status, code, NULL, text, told->request_id);
+    glm_call_note(told, status, code);
+    glm_call_log(told);
+    free(call);
 }
 
 /* ---- Signals ---- */

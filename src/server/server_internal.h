@@ -86,6 +86,7 @@ typedef struct glm_call {
     /* What the log tells. */
     uint64_t begin_ns;
     int status;      /* 0: none was sent */
+    char error[40];  /* the code of an error, one of our words; "": none */
     const char *end; /* "failed", "gone"; NULL: done */
     uint64_t n_prompt, n_cached, n_made;
     double first_s; /* until the first token; 0: there was none */
@@ -158,6 +159,10 @@ glm_handler glm_handle_chat, glm_handle_completions, glm_handle_messages, glm_ha
     glm_handle_responses, glm_handle_no_response, glm_handle_count_chat, glm_handle_count_responses;
 
 void glm_server_log(glm_server *s, int level, const char *fmt, ...) GLM_PRINTF(3, 4);
+/** A status is sent, with an error's code or NULL: count it, for the log and /metrics. */
+void glm_call_note(glm_call *call, int status, const char *code);
+/** Tell the log of requests of one that is over; without such a log a line if it was refused or failed. */
+void glm_call_log(const glm_call *call);
 /** The request is over: log it and forget it. NULL is fine. */
 void glm_call_free(glm_call *call);
 

@@ -411,6 +411,68 @@ class Logs(unittest.TestCase):
             self.assertRegex(r["time"], r"^20\d\d-\d\d-\d\dT[0-9:.]+Z$")
         self.assertIn("info", [r.get("level") for r in lines])
 
+    REFUSED = [  # bytes, status, error, route
+        (b"GET /xyzzy HTTP/1.1\r\nHost: localhost\r\nHost: xyzzy\r\n\r\n", 400, "bad_http", None),
+        (b"\x16\x03\x01xyzzy", 400, "bad_http", None),
+        (b"GET / HTTP/3.0\r\n" + HOST + b"\r\n", 505, "bad_http", None),
+        (b"GET /" + b"xyzzy" * 2000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414, "bad_http", None),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"A: " + b"xyzzy" * 8000 + b"\r\n\r\n", 431, "bad_http", None),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\nHost: xyzzy.example\r\n\r\n", 421, "host_not_allowed", None),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\n" + HOST + b"Origin: http://xyzzy.example\r\n\r\n", 403, "origin_not_allowed", None),
+        (b"POST /v1/messages HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\nxyzzy", 413, "request_too_large", MESSAGES),
+        (b"POST /v1/messages HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nxyzzy\r\n", 400, "bad_http", MESSAGES),
+        (b"POST /v1/completions HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nffff\r\nxyzzy", 413, "request_too_large",
+         COMPLETIONS),
+        (b"POST /v1/completions HTTP/1.1\r\n" + HOST + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nxyzzy", 415,
+         "unsupported_encoding", COMPLETIONS),
+    ]
+
+    def refused_log(self, *options):
+        """The log of a server that was sent all of REFUSED, and what /metrics counted."""
+        s = Server("--max-body", "4096", *options)
+        for data, status, error, route in self.REFUSED:
+            answer = s.raw(data)
+            self.assertEqual(answer[9:12], b"%d" % status, (data[:60], answer))
+            body = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+            if route == MESSAGES:  # known by then: its dialect
+                self.assertEqual((body["type"], body["request_id"][:4]), ("error", "req_"))
+            else:
+                self.assertEqual(body["error"]["code"], error)
+            self.assertIn(b"x-request-id: req_", answer)
+            self.assertIn(b"x-should-retry: false", answer)
+        metrics = s.call("GET", "/metrics")[2].decode()
+        s.process.send_signal(signal.SIGTERM)
+        _, err = s.process.communicate(timeout=20)
+        s.folder.cleanup()
+        self.assertNotIn("xyzzy", err)
+        return err, metrics
+
+    def test_refusals_of_the_connection(self):
+        err, metrics = self.refused_log("--log", "json")
+        requests = [r for r in map(json.loads, err.splitlines()) if "request" in r and r["route"] != "/metrics"]
+        self.assertEqual([(r["status"], r["error"], r["route"], r["end"]) for r in requests],
+                         [(status, error, route, "done") for _, status, error, route in self.REFUSED])
+        counts = dict(line.split(" ") for line in metrics.splitlines() if line.startswith(("glm_http_", "glm_disconnects")))
+        self.assertEqual(counts, {"glm_http_2xx_total": "0", "glm_http_4xx_total": str(len(self.REFUSED) - 1),
+                                  "glm_http_5xx_total": "1", "glm_disconnects_total": "0"})
+        err, _ = self.refused_log()
+        lines = [line for line in err.splitlines() if "req_" in line]
+        self.assertEqual(len(lines), len(self.REFUSED), err)
+        for line, (_, status, error, route) in zip(lines, self.REFUSED):
+            self.assertRegex(line, r"req_[0-9a-f]+: %s: %d %s$" % (route or "no route", status, error))
+
+    @unittest.skipUnless(os.environ.get("GLM_TEST_LONG"), "waits for 30 seconds")
+    def test_slow_heads(self):
+        s = Server("--log", "json")
+        with socket.create_connection(("127.0.0.1", s.port), 60) as c:
+            c.sendall(b"GET /xyzzy")
+            self.assertEqual(c.recv(1000)[9:12], b"408")
+        s.process.send_signal(signal.SIGTERM)
+        _, err = s.process.communicate(timeout=20)
+        s.folder.cleanup()
+        self.assertIn('"status": 408, "end": "done", "error": "timeout"', err)
+        self.assertNotIn("xyzzy", err)
+
     def test_neither_prompts_nor_keys(self):
         with tempfile.NamedTemporaryFile("w") as f:
             f.write("secret-key-77\n")

@@ -31,9 +31,11 @@ static void answer(void *ctx, glm_http_exchange *x)
     glm_http_respond(x, 200, (glm_text){"ok", 2});
 }
 
-static void error_body(void *ctx, int status, const char *code, const char *text, glm_str *out)
+static void error_body(void *ctx, glm_http_exchange *x, int status, const char *code,
+                       const char *text, glm_str *out)
 {
     (void)ctx;
+    (void)x;
     (void)status;
     (void)text;
     glm_str_append_c(out, code);
