@@ -87,14 +87,17 @@ typedef struct glm_generated {
 /** Return false to stop. */
 typedef bool glm_generate_fn(void *ctx, const glm_generated *token);
 
+/** A budget of thinking without a token. */
+#define GLM_THINK_NOTHING UINT32_MAX
+
 typedef struct glm_generate_params {
     const glm_sampler_params *sampler; /* NULL: glm_sampler_params_of the model */
     uint32_t max_tokens;               /* 0: until the context is full */
     const char *const *stop; /* [n_stop] stop strings, UTF-8; the first to be complete ends it */
     size_t n_stop;
     bool ignore_eos;
-    /* At most think_budget tokens come before think_end_id (</think>): it grows likely at the ends of sentences as
-     * the budget runs out, and is forced then; 0: no bound. */
+    /* At most think_budget tokens of reasoning come before think_end_id (</think>): it grows likely at the ends of
+     * sentences as the budget runs out, and is forced then; 0: no bound, GLM_THINK_NOTHING: it comes at once. */
     uint32_t think_budget;
     int32_t think_end_id;
     struct glm_constraint *constraint; /* what the answer must follow (glm/constraint.h), or NULL */

@@ -138,7 +138,7 @@ typedef struct glm_request_params {
     uint64_t owner;            /* which key: fairness and sharing. The same after a restart */
     int32_t priority;          /* higher first, within an owner */
     double deadline_s; /* from submit on; then choices finish with GLM_FINISH_DEADLINE; 0: none */
-    uint32_t think_budget; /* as in glm_generate_params; 0: none */
+    uint32_t think_budget; /* as in glm_generate_params */
     int32_t think_end_id;
     /* What the answers must follow (glm/constraint.h), or NULL. The request holds a reference of its own. */
     struct glm_constraint *constraint;

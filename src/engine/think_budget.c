@@ -13,12 +13,21 @@
 #define WINDOW_SHARE 4
 #define MARGIN 4.0F
 
+/* Tokens within which the name of a call must be over: what is longer was talk of a call. */
+#define NAME_MAX_TOKENS 64u
+
+/* Where an answer is. A call may come without an end of reasoning before it; whether it is one shows behind its name. */
+typedef enum phase { REASONING, NAMING, CALLING, ANSWERING } phase;
+
 typedef struct think_budget {
     const glm_tokenizer *tok; /* NULL: there is no text to see sentences in */
     uint32_t n_vocab;
     uint32_t budget, window; /* tokens; the window begins behind budget - window */
-    int32_t end_id;
-    bool has_ended;      /* end_id came */
+    int32_t begin_id, end_id;
+    int32_t call_id, call_end_id, key_id; /* below 0, as begin_id: there is none */
+    phase phase;
+    uint32_t n_thought;  /* tokens of reasoning so far */
+    uint32_t n_name;     /* tokens since the call's */
     bool ended_sentence; /* the last token did */
 } think_budget;
 
@@ -50,17 +59,45 @@ static glm_status wish(void *ctx, glm_decoder_wish *w, glm_error *err)
 {
     const think_budget *b = ctx;
     const uint32_t start = b->budget - b->window;
+    const bool has_room = w->n_bias < GLM_DECODER_BIASES_MAX;
     (void)err;
-    if (b->has_ended)
+    if (b->phase == ANSWERING && b->n_thought >= b->budget && b->begin_id >= 0 && has_room) {
+        w->bias[w->n_bias++] = (glm_logit_bias){.id = b->begin_id, .bias = -100.0F};
+    } else if (b->phase != REASONING) {
         return GLM_OK;
-    if (w->n_generated >= b->budget) {
+    } else if (b->n_thought >= b->budget) {
         w->force_id = b->end_id;
-    } else if (w->n_generated > start && b->ended_sentence && w->n_bias < GLM_DECODER_BIASES_MAX) {
-        float share = (float)(w->n_generated - start) / (float)b->window;
+    } else if (b->n_thought > start && b->ended_sentence && has_room) {
+        float share = (float)(b->n_thought - start) / (float)b->window;
         float gap = highest(w->logits, b->n_vocab) - w->logits[b->end_id];
         w->bias[w->n_bias++] = (glm_logit_bias){.id = b->end_id, .bias = share * (gap + MARGIN)};
     }
     return GLM_OK;
+}
+
+static void follow(think_budget *b, int32_t id)
+{
+    switch (b->phase) {
+    case REASONING:
+        b->phase = id == b->end_id ? ANSWERING : id == b->call_id ? NAMING : REASONING;
+        b->n_thought += b->phase == REASONING;
+        b->n_name = 0;
+        break;
+    case NAMING:
+        if (id == b->key_id)
+            b->phase = CALLING;
+        else if (id == b->call_end_id)
+            b->phase = ANSWERING;
+        else if (++b->n_name > NAME_MAX_TOKENS)
+            b->phase = REASONING;
+        break;
+    case CALLING:
+        b->phase = id == b->call_end_id ? ANSWERING : CALLING;
+        break;
+    case ANSWERING:
+        b->phase = b->begin_id >= 0 && id == b->begin_id ? REASONING : ANSWERING;
+        break;
+    }
 }
 
 static glm_status took(void *ctx, int32_t id, bool *is_last, glm_error *err)
@@ -70,9 +107,15 @@ static glm_status took(void *ctx, int32_t id, bool *is_last, glm_error *err)
     const char *bytes = b->tok ? glm_tok_bytes(b->tok, id, &size) : NULL;
     (void)is_last;
     (void)err;
-    b->has_ended |= id == b->end_id;
+    follow(b, id);
     b->ended_sentence = bytes && ends_sentence(bytes, size);
     return GLM_OK;
+}
+
+/* The id of an added token, below 0 when there is none. */
+static int32_t find(const glm_tokenizer *tok, const char *name)
+{
+    return tok ? glm_tok_find_added(tok, name, strlen(name)) : -1;
 }
 
 glm_status glm_think_budget_hook(glm_decoder_hook *hook, const glm_model *model, uint32_t budget,
@@ -85,11 +128,16 @@ glm_status glm_think_budget_hook(glm_decoder_hook *hook, const glm_model *model,
     think_budget *b = glm_new(think_budget);
     if (!b)
         return glm_fail(err, GLM_ENOMEM, "a thinking budget");
+    budget = budget == GLM_THINK_NOTHING ? 0 : budget;
     *b = (think_budget){.tok = model->tokenizer,
                         .n_vocab = n_vocab,
                         .budget = budget,
                         .window = budget / WINDOW_SHARE,
-                        .end_id = end_id};
+                        .begin_id = find(model->tokenizer, "<think>"),
+                        .end_id = end_id,
+                        .call_id = find(model->tokenizer, "<tool_call>"),
+                        .call_end_id = find(model->tokenizer, "</tool_call>"),
+                        .key_id = find(model->tokenizer, "<arg_key>")};
     *hook = (glm_decoder_hook){.wish = wish, .took = took, .destroy = free, .ctx = b};
     return GLM_OK;
 }

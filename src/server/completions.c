@@ -44,6 +44,7 @@ typedef struct completion {
     uint32_t n_prompts;
     int32_t *ids;
     bool echo;
+    bool echoes_only; /* the token that is generated nevertheless is no part of the answer */
     glm_generation_params params;
     glm_sampler_params sampler;
     entries prompt[PROMPTS_MAX]; /* with echo and log-probabilities */
@@ -201,6 +202,9 @@ static void write_lists(glm_json_writer *w, const glm_generation *g, const entri
 
 static const char *finish_name(const glm_choice *c)
 {
+    const completion *k = c->g->state;
+    if (k->echoes_only)
+        return "length";
     return c->ending == GLM_ENDING_LENGTH || c->ending == GLM_ENDING_CONTEXT ? "length" : "stop";
 }
 
@@ -223,7 +227,8 @@ static void write_start(glm_json_writer *w, const glm_generation *g)
 
 static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
-    uint64_t n = glm_generation_n_tokens(g);
+    const completion *k = g->state;
+    uint64_t n = k->echoes_only ? 0 : glm_generation_n_tokens(g);
     glm_json_write_key(w, "usage");
     glm_json_begin_object(w);
     glm_json_write_key(w, "prompt_tokens");
@@ -310,8 +315,9 @@ static void begin(glm_generation *g)
 
 static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
 {
+    const completion *k = g->state;
     spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
-    if (!g->streams)
+    if (!g->streams || k->echoes_only)
         return;
     if (said)
         glm_str_append(&said->text, event->text, event->length);
@@ -322,8 +328,9 @@ static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
 /* A chunk a token, with the text that the token completed. */
 static void token(glm_generation *g, glm_choice *c, const glm_event *event)
 {
+    const completion *k = g->state;
     spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
-    if (!said)
+    if (!said || k->echoes_only)
         return;
     add_entry(&said->made, event->id, event->logprob, event->top, event->n_top);
     if (g->streams) {
@@ -379,7 +386,8 @@ static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_
     glm_str text = {0};
     if (k->echo)
         append_prompt(&text, c);
-    glm_str_append_text(&text, glm_str_text(&c->text));
+    if (!k->echoes_only)
+        glm_str_append_text(&text, glm_str_text(&c->text));
     glm_json_begin_object(w);
     glm_json_write_key(w, "index");
     glm_json_write_u64(w, c->index);
@@ -532,6 +540,9 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
         return false;
     if (glm_field(root, "suffix"))
         return glm_field_refuse(err, "suffix", "suffix: not supported");
+    if (glm_field(root, "prompt_logprobs"))
+        return glm_field_refuse(err, "prompt_logprobs",
+                                "prompt_logprobs: not supported; echo with logprobs gives them");
     if (best > 0 && best != n)
         return glm_field_refuse(err, "best_of", "best_of: other than n is not supported");
     if (logprobs && !glm_field_int(root, "logprobs", 0, 20, &n_top, err))
@@ -585,7 +596,8 @@ void glm_handle_completions(glm_call *call)
         glm_answer_status(call, st, &err);
         return;
     }
-    p->max_tokens = p->max_tokens == 0 ? 1 : p->max_tokens < 0 ? 0 : p->max_tokens;
+    k->echoes_only = p->max_tokens == 0;
+    p->max_tokens = k->echoes_only ? 1 : p->max_tokens < 0 ? 0 : p->max_tokens;
     p->request.want_prompt_logprobs = k->echo && g->wants_logprobs;
     p->ids = k->ids;
     p->first = k->first;

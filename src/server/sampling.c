@@ -141,21 +141,29 @@ bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_par
 
 bool glm_read_think_budget(const glm_json *root, uint32_t *budget, glm_field_error *err)
 {
-    const glm_json *thinking = glm_field(root, "thinking");
-    const glm_json *reasoning = glm_field(root, "reasoning");
-    const struct {
-        const glm_json *object;
-        const char *name;
-    } names[] = {{root, "thinking_token_budget"},
-                 {root, "thinking_budget_tokens"},
-                 {thinking, "budget_tokens"},
-                 {reasoning, "max_tokens"}};
-    int64_t n = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].object && names[i].object->type == GLM_JSON_OBJECT &&
-            !glm_field_int(names[i].object, names[i].name, -1, INT32_MAX, &n, err))
-            return false;
-    *budget = n > 0 ? (uint32_t)n : 0;
+    static const struct {
+        const char *object, *name; /* "": the request itself */
+    } names[] = {{"", "thinking_token_budget"},
+                 {"", "thinking_budget_tokens"},
+                 {"", "thinking_budget"},
+                 {"chat_template_kwargs", "thinking_token_budget"},
+                 {"chat_template_kwargs", "thinking_budget_tokens"},
+                 {"chat_template_kwargs", "thinking_budget"},
+                 {"thinking", "budget_tokens"},
+                 {"reasoning", "max_tokens"}};
+    int64_t n = -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *in = names[i].object, *name = names[i].name;
+        const glm_json *object = *in ? glm_field(root, in) : root;
+        char path[64];
+        if (!object || object->type != GLM_JSON_OBJECT ||
+            glm_field_int(object, name, -1, INT32_MAX, &n, err))
+            continue;
+        snprintf(path, sizeof path, "%s%s%s", in, *in ? "." : "", name);
+        return glm_field_refuse(err, path, "%s: expected an integer from -1 to %d", path,
+                                INT32_MAX);
+    }
+    *budget = n > 0 ? (uint32_t)n : n < 0 ? 0 : GLM_THINK_NOTHING;
     return true;
 }
 

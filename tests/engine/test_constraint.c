@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
+#include "engine/think_budget.h"
 #include "glm/constraint.h"
 #include "glm/sampler.h"
 #include "glm/tokenizer.h"
@@ -317,6 +318,51 @@ static void budgets_end_at_sentences(void **state)
         fail_msg("%zu by itself, %zu forced, %zu behind a sentence", n_by_itself, n_forced, n_soft);
 }
 
+/* The next token a budget wants behind `ids`: an id forced; -1: nothing; -2: that reasoning does not begin again. */
+static int32_t wanted(uint32_t budget, const int32_t *ids, size_t n)
+{
+    static float logits[1024];
+    glm_decoder_hook hook;
+    glm_decoder_wish w = {0};
+    glm_error err;
+    bool is_last = false;
+    must(glm_think_budget_hook(&hook, model, budget, think_end, &err), &err);
+    for (size_t i = 0; i < n; i++)
+        must(hook.took(hook.ctx, ids[i], &is_last, &err), &err);
+    w = (glm_decoder_wish){.n_generated = (uint32_t)n, .logits = logits, .force_id = -1};
+    must(hook.wish(hook.ctx, &w, &err), &err);
+    hook.destroy(hook.ctx);
+    assert_false(is_last);
+    if (!w.n_bias)
+        return w.force_id;
+    assert_int_equal(w.bias[0].id, id_of("<think>"));
+    assert_true(w.bias[0].bias <= -100.0F);
+    return -2;
+}
+
+static void budgets_know_calls_and_second_thoughts(void **state)
+{
+    (void)state;
+    const int32_t a = id_of("a"), think = id_of("<think>");
+    int32_t talk[80] = {a, call};
+    for (size_t i = 2; i < 80; i++)
+        talk[i] = a;
+    assert_int_equal(wanted(2, (int32_t[]){a}, 1), -1);
+    assert_int_equal(wanted(2, (int32_t[]){a, a}, 2), think_end);
+    assert_int_equal(wanted(GLM_THINK_NOTHING, NULL, 0), think_end);
+    /* Spent, it does not begin again; not spent, it goes on to count. */
+    assert_int_equal(wanted(2, (int32_t[]){a, a, think_end, a}, 4), -2);
+    assert_int_equal(wanted(2, (int32_t[]){a, think_end, a, a}, 4), -1);
+    assert_int_equal(wanted(2, (int32_t[]){a, think_end, think, a}, 4), think_end);
+    /* A call without an end of reasoning before it: nothing is forced into it. */
+    assert_int_equal(wanted(2, (int32_t[]){a, call, a, a, a}, 5), -1);
+    assert_int_equal(wanted(2, (int32_t[]){a, call, a, arg_key, a, a, a}, 7), -1);
+    assert_int_equal(wanted(2, (int32_t[]){a, call, a, call_end, a, a, a}, 7), -1);
+    /* Talk of calls is reasoning. */
+    assert_int_equal(wanted(3, talk, 66), -1);
+    assert_int_equal(wanted(3, talk, 80), think_end);
+}
+
 static void refused_constraints(void **state)
 {
     (void)state;
@@ -358,6 +404,7 @@ int main(void)
         cmocka_unit_test(calls_of_free_choice),
         cmocka_unit_test(calls_can_be_forbidden),
         cmocka_unit_test(budgets_end_at_sentences),
+        cmocka_unit_test(budgets_know_calls_and_second_thoughts),
         cmocka_unit_test(refused_constraints),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -90,6 +90,24 @@ class Chat(Base):
             self.assertEqual(r["choices"][0]["message"]["content"], "Plain.", switch)
             self.assertNotIn("reasoning_content", r["choices"][0]["message"])
 
+    def test_budgets_of_thought_by_all_their_names(self):
+        names = [{"thinking_token_budget": 5}, {"thinking_budget_tokens": 5}, {"thinking_budget": 5},
+                 {"thinking": {"type": "enabled", "budget_tokens": 5}}, {"reasoning": {"max_tokens": 5}},
+                 {"chat_template_kwargs": {"thinking_budget": 5}}]
+        for ask in names:  # random weights: without a budget they think to the end, and begin again
+            _, r = self.s.post("/v1/chat/completions", {"messages": user("x"), "max_tokens": 80, "seed": 1, "ignore_eos": True, **ask})
+            self.assertEqual(r["usage"]["completion_tokens_details"]["reasoning_tokens"], 6, ask)
+        for ask, n in (({"thinking_token_budget": 0}, 1), ({"thinking_token_budget": -1}, 80), ({}, 80)):
+            _, r = self.s.post("/v1/chat/completions", {"messages": user("x"), "max_tokens": 80, "seed": 1, "ignore_eos": True, **ask})
+            self.assertEqual(r["usage"]["completion_tokens_details"]["reasoning_tokens"], n, ask)
+        _, r = self.s.post("/v1/messages", {"messages": user("x"), "max_tokens": 80, "thinking": {"type": "enabled", "budget_tokens": 5}})
+        self.assertLessEqual(r["usage"]["output_tokens_details"]["thinking_tokens"], 6)
+        for ask in names[:1] + names[4:5]:
+            _, r = self.s.post("/v1/responses", {"input": "x", "max_output_tokens": 80, **ask})
+            self.assertLessEqual(r["usage"]["output_tokens_details"]["reasoning_tokens"], 6, ask)
+        status, r = self.s.post("/v1/chat/completions", {"messages": user("x"), "thinking": {"type": "enabled", "budget_tokens": 0.5}})
+        self.assertEqual((status, r["error"]["param"]), (400, "thinking.budget_tokens"))
+
     def test_length_n_and_logprobs(self):
         body = {"messages": user("x"), "max_tokens": 4, "n": 3, "seed": 5, "logprobs": True, "top_logprobs": 2}
         _, r = self.s.post("/v1/chat/completions", body)
@@ -227,6 +245,19 @@ class Completions(Base):
         self.assertIsNone(lp["token_logprobs"][0])
         self.assertTrue(all(x < 0 for x in lp["token_logprobs"][1:]))
         self.assertEqual(max(lp["top_logprobs"][4].values()), lp["token_logprobs"][4])
+
+    def test_echo_alone(self):
+        body = {"prompt": [5, 6, 7, 8], "echo": True, "logprobs": 1, "temperature": 0}
+        one = self.s.post("/v1/completions", {**body, "max_tokens": 1})[1]["choices"][0]
+        _, r = self.s.post("/v1/completions", {**body, "max_tokens": 0})
+        none = r["choices"][0]
+        self.assertEqual(none["logprobs"], {k: v[:4] for k, v in one["logprobs"].items()})
+        self.assertEqual((none["text"], none["finish_reason"]), ("&'()", "length"))
+        self.assertEqual((r["usage"]["prompt_tokens"], r["usage"]["completion_tokens"]), (4, 0))
+        chunks = [e["choices"][0] for _, e in self.s.events("/v1/completions", {**body, "max_tokens": 0})[:-1]]
+        self.assertEqual("".join(c["text"] for c in chunks), none["text"])
+        self.assertEqual([c["logprobs"] for c in chunks if c["logprobs"]], [none["logprobs"]])
+        self.assertEqual(self.s.post("/v1/completions", {**body, "prompt_logprobs": 1})[1]["error"]["param"], "prompt_logprobs")
 
     def test_greedy_is_the_same_streamed(self):
         body = {"prompt": "abc", "max_tokens": 12, "temperature": 0}
