@@ -383,24 +383,6 @@ static bool refuse_unsupported(const glm_json *root, glm_field_error *err)
     return true;
 }
 
-static bool read_stream(glm_generation *g, glm_field_error *err)
-{
-    const glm_json *options = glm_field(g->root, "stream_options");
-    if (!glm_field_bool(g->root, "stream", &g->streams, err) ||
-        !glm_field_bool(g->root, "return_progress", &g->wants_progress, err))
-        return false;
-    if (!options)
-        return true;
-    if (options->type != GLM_JSON_OBJECT || !g->streams)
-        return glm_field_refuse(err, "stream_options",
-                                "stream_options: expected an object, and only with stream");
-    if (!glm_field_bool(options, "include_usage", &g->include_usage, err) ||
-        !glm_field_bool(options, "continuous_usage_stats", &g->continuous_usage, err))
-        return false;
-    g->include_usage |= g->continuous_usage;
-    return true;
-}
-
 static bool read_logprobs(glm_generation *g, glm_field_error *err)
 {
     int64_t n_top = 0;
@@ -444,7 +426,7 @@ void glm_handle_chat(glm_call *call)
     bool includes = true;
     p.request.sampler = &sampler;
     glm_new_id(g->id, "chatcmpl-");
-    if (!refuse_unsupported(root, &err) || !read_stream(g, &err) || !read_logprobs(g, &err) ||
+    if (!refuse_unsupported(root, &err) || !glm_read_stream(g, &err) || !read_logprobs(g, &err) ||
         !read_limits(g, &p.max_tokens, &err) ||
         !glm_read_sampling(g, "stop", &sampler, &p.request, &err) ||
         !glm_field_bool(root, "include_reasoning", &includes, &err)) {

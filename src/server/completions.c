@@ -530,13 +530,11 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
     const glm_json *root = g->root;
     int64_t n = 1, best = -1, n_top = -1;
     const glm_json *logprobs = glm_field(root, "logprobs");
-    const glm_json *options = glm_field(root, "stream_options");
     *max_tokens = 16;
     if (!read_prompts(k, root, err) || !glm_field_int(root, "n", 1, CHOICES_MAX, &n, err) ||
         !glm_field_int(root, "best_of", 1, CHOICES_MAX, &best, err) ||
         !glm_field_int(root, "max_tokens", -1, INT64_MAX, max_tokens, err) ||
-        !glm_field_bool(root, "echo", &k->echo, err) ||
-        !glm_field_bool(root, "stream", &g->streams, err))
+        !glm_field_bool(root, "echo", &k->echo, err) || !glm_read_stream(g, err))
         return false;
     if (glm_field(root, "suffix"))
         return glm_field_refuse(err, "suffix", "suffix: not supported");
@@ -549,11 +547,6 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
         return false;
     if (*max_tokens == 0 && !k->echo)
         return glm_field_refuse(err, "max_tokens", "max_tokens: expected 1 or more without echo");
-    if (options && (options->type != GLM_JSON_OBJECT ||
-                    !glm_field_bool(options, "include_usage", &g->include_usage, err) ||
-                    !glm_field_bool(options, "continuous_usage_stats", &g->continuous_usage, err)))
-        return glm_field_refuse(err, "stream_options", "stream_options: expected an object");
-    g->include_usage |= g->continuous_usage;
     g->n_choices = (uint32_t)n;
     g->wants_logprobs = n_top >= 0;
     g->n_top = n_top > 0 ? (uint32_t)n_top : g->wants_logprobs ? 1 : 0;

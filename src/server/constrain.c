@@ -14,7 +14,11 @@ bool glm_read_single_call(glm_generation *g, glm_field_error *err)
         !glm_field_bool(choice, "disable_parallel_tool_use", &single, err))
         return false;
     g->single_call = !parallel || single;
-    return true;
+    const bool is_none =
+        glm_json_is(choice, "none") || glm_json_is(glm_json_get(choice, "type"), "none");
+    if (choice && !is_none && !glm_field(g->root, "tools"))
+        return glm_field_refuse(err, "tool_choice", "tool_choice: expected tools with it");
+    return true; /* an empty list of tools with "auto" is what an agent sends to sum up */
 }
 
 /* The names are keywords of the schema and functions of the request: any bytes. */

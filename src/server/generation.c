@@ -620,12 +620,15 @@ static void refuse_overflow(glm_generation *g, size_t n_prompt)
 {
     glm_call *call = g->call;
     uint32_t n_ctx = g->server->engine.n_ctx;
+    const char *field = call->route->handler == glm_handle_completions ? "prompt"
+                        : call->route->handler == glm_handle_responses ? "input"
+                                                                       : "messages";
     glm_generation_discard(g);
     if (call->dialect == DIALECT_ANTHROPIC)
         glm_answer_error(call, 400, NULL, NULL, 0, "prompt is too long: %zu tokens > %u maximum",
                          n_prompt, n_ctx);
     else
-        glm_answer_error(call, 400, "context_length_exceeded", "messages", 0,
+        glm_answer_error(call, 400, "context_length_exceeded", field, 0,
                          "This model's maximum context length is %u tokens. However, your messages "
                          "resulted in %zu tokens. Please reduce the length of the messages.",
                          n_ctx, n_prompt);

@@ -169,7 +169,9 @@ void glm_server_forget(glm_server *s, const glm_generation *g);
 /** Temperature, top_p, penalties, seed, bias, stops ... of a body; bias and stops go to the generation's arena. */
 bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_params *sampler,
                        glm_request_params *request, glm_field_error *err);
-/** The budget of A5's names; false with *err. */
+/** stream, stream_options and return_progress; false with *err. */
+bool glm_read_stream(glm_generation *g, glm_field_error *err);
+/** The budget of thinking by all its names (docs/server.md); false with *err. */
 bool glm_read_think_budget(const glm_json *root, uint32_t *budget, glm_field_error *err);
 /** parallel_tool_calls and disable_parallel_tool_use, into g->single_call; false with *err. */
 bool glm_read_single_call(glm_generation *g, glm_field_error *err);

@@ -139,6 +139,28 @@ bool glm_read_sampling(glm_generation *g, const char *stop_name, glm_sampler_par
     return read_bias(g, p, err) && read_stops(g, stop_name, err) && read_stop_ids(g, r, err);
 }
 
+bool glm_read_stream(glm_generation *g, glm_field_error *err)
+{
+    static const char *const names[] = {"include_usage", "continuous_usage_stats"};
+    bool *const values[] = {&g->include_usage, &g->continuous_usage};
+    const glm_json *options = glm_field(g->root, "stream_options");
+    if (!glm_field_bool(g->root, "stream", &g->streams, err) ||
+        !glm_field_bool(g->root, "return_progress", &g->wants_progress, err))
+        return false;
+    if (options && (options->type != GLM_JSON_OBJECT || !g->streams))
+        return glm_field_refuse(err, "stream_options",
+                                "stream_options: expected an object, and only with stream");
+    for (size_t i = 0; options && i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        if (glm_field_bool(options, names[i], values[i], err))
+            continue;
+        snprintf(path, sizeof path, "stream_options.%s", names[i]);
+        return glm_field_refuse(err, path, "%s: expected a boolean", path);
+    }
+    g->include_usage |= g->continuous_usage;
+    return true;
+}
+
 bool glm_read_think_budget(const glm_json *root, uint32_t *budget, glm_field_error *err)
 {
     static const struct {

@@ -221,6 +221,20 @@ class Refusals(Constrained):
             self.assertEqual(status, 400, (path, choice, r))
             self.assertIn("tool_choice", r["error"]["message"])
 
+    def test_a_choice_needs_tools(self):
+        for path, choices in (("/v1/chat/completions", ("auto", "required")), ("/v1/responses", ("auto", "required")),
+                              ("/v1/messages", ({"type": "auto"}, {"type": "any"}))):
+            body = {**dict(self.APIS)[path], "max_output_tokens" if path.endswith("responses") else "max_tokens": 4}
+            for choice in choices:
+                status, r = self.s.post(path, {**body, "tool_choice": choice})
+                self.assertEqual(status, 400, (path, choice, r))
+                self.assertIn("tool_choice", r["error"]["message"])
+            # As an agent sends it when it wants no calls, and as another says that it wants none.
+            none = {"type": "none"} if path.endswith("messages") else "none"
+            for fields in ({"tools": [], "tool_choice": choices[0]}, {"tool_choice": none}, {"tool_choice": None}):
+                status, r = self.s.post(path, {**body, **fields})
+                self.assertEqual(status, 200, (path, fields, r))
+
     def test_what_is_not_followed_is_told(self):
         status, headers, text = self.s.call("POST", "/v1/chat/completions", {
             "messages": user("x"), "max_tokens": 20, **OFF,

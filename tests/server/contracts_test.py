@@ -242,7 +242,17 @@ class Limits(Contract):
     def test_rule_15_overflow(self):
         for path, field in ((CHAT, "messages"), (COMPLETIONS, "prompt"), (RESPONSES, "input"), (MESSAGES, "messages")):
             body = {**APIS[path], field: user("x " * 3000) if field == "messages" else "x " * 3000, "stream": True}
-            self.refused(path, body, 400, ("invalid_request_error", "context_length_exceeded"), "invalid_request_error")
+            r, _ = self.refused(path, body, 400, ("invalid_request_error", "context_length_exceeded"), "invalid_request_error")
+            if path != MESSAGES:
+                self.assertEqual(r["error"]["param"], field)
+
+    def test_options_of_streams(self):
+        for path in (CHAT, COMPLETIONS):
+            for fields, param in (({"stream_options": {"include_usage": True}}, "stream_options"),
+                                  ({"stream": True, "stream_options": []}, "stream_options"),
+                                  ({"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage")):
+                r, _ = self.refused(path, {**APIS[path], **fields}, 400, ("invalid_request_error", "invalid_value"))
+                self.assertEqual(r["error"]["param"], param)
 
     def test_prompt_and_tokens_are_clamped(self):
         _, r = self.s.post(COMPLETIONS, {"prompt": "x " * 400, "max_tokens": 32000, "ignore_eos": True})
