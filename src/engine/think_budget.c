@@ -88,8 +88,10 @@ static void follow(think_budget *b, int32_t id)
             b->phase = CALLING;
         else if (id == b->call_end_id)
             b->phase = ANSWERING;
-        else if (++b->n_name > NAME_MAX_TOKENS)
+        else if (++b->n_name > NAME_MAX_TOKENS) {
+            b->n_thought += b->n_name + 1;
             b->phase = REASONING;
+        }
         break;
     case CALLING:
         b->phase = id == b->call_end_id ? ANSWERING : CALLING;

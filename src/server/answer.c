@@ -124,6 +124,16 @@ void glm_call_note(glm_call *call, int status, const char *code)
         snprintf(call->error, sizeof call->error, "%s", code);
 }
 
+void glm_call_warn(glm_call *call, const char *warning)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s", warning);
+    for (char *c = text; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
+    glm_http_add_header(call->x, "x-glm-warning", text);
+}
+
 void glm_answer(glm_call *call, int status, glm_text body, const char *type)
 {
     if (status != 204)

@@ -17,14 +17,16 @@ static glm_status read_tree(const glm_json **out, const glm_chat_input *input, g
 }
 
 /* The prompt, answers given before put back as the tokens they were. */
-static glm_status render(glm_chat_prompt **out, const glm_call *call, glm_chat_request *request,
+static glm_status render(glm_chat_prompt **out, glm_call *call, glm_chat_request *request,
                          const glm_chat_input *input, bool *reasons, glm_chat_opening *opening,
                          glm_error *err)
 {
     const glm_server *s = call->server;
     glm_chat_options options = s->options;
     options.thinking = !input->thinks_not;
-    (void)glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
+    const char *warning = glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
+    if (warning)
+        glm_call_warn(call, warning);
     *reasons = options.thinking;
     glm_status st = glm_chat_prompt_create(out, s->chat, request, &options, err);
     if (st == GLM_OK)

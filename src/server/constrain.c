@@ -21,19 +21,6 @@ bool glm_read_single_call(glm_generation *g, glm_field_error *err)
     return true; /* an empty list of tools with "auto" is what an agent sends to sum up */
 }
 
-/* The names are keywords of the schema and functions of the request: any bytes. */
-static void warn(const glm_generation *g, const char *ignored)
-{
-    char text[200];
-    if (!*ignored)
-        return;
-    snprintf(text, sizeof text, "not followed: %s", ignored);
-    for (char *c = text; *c; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            *c = '?';
-    glm_http_add_header(g->call->x, "x-glm-warning", text);
-}
-
 static void add_member(glm_str *json, const char *name, const glm_json *value)
 {
     if (!value)
@@ -63,8 +50,11 @@ glm_status glm_read_constraint(glm_constraint **out, glm_generation *g, const gl
                         ? glm_fail(err, GLM_ENOMEM, "a constraint")
                         : glm_constraint_create_for_request(out, g->server->model, json.data,
                                                             json.length, in_reasoning, err);
-    if (st == GLM_OK && *out)
-        warn(g, glm_constraint_ignored(*out));
+    if (st == GLM_OK && *out && *glm_constraint_ignored(*out)) {
+        char text[200];
+        snprintf(text, sizeof text, "not followed: %s", glm_constraint_ignored(*out));
+        glm_call_warn(g->call, text);
+    }
     glm_str_deinit(&json);
     return st;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "server/chat_input.h"
 #include "server/server_internal.h"
 
@@ -36,13 +37,17 @@ void glm_handle_root(glm_call *call)
                "text/plain; charset=utf-8");
 }
 
+/* A browser asks before a page's request that has headers of its own (SDKs' are many): those it names, if they are names, are fine. */
 void glm_handle_options(glm_call *call)
 {
+    static const char known[] = "Authorization, Content-Type, x-api-key, anthropic-version, "
+                                "anthropic-beta, x-request-id";
+    const char *asked = glm_http_header(call->x, "Access-Control-Request-Headers");
+    bool is_fine = asked && strlen(asked) <= 1024 &&
+                   asked[strspn(asked, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-_, ")] == '\0';
     glm_http_add_header(call->x, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    glm_http_add_header(
-        call->x, "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, x-api-key, anthropic-version, anthropic-beta, "
-        "x-request-id");
+    glm_http_add_header(call->x, "Access-Control-Allow-Headers", is_fine ? asked : known);
     glm_http_add_header(call->x, "Access-Control-Max-Age", "86400");
     glm_answer(call, 204, (glm_text){"", 0}, "");
 }
@@ -239,7 +244,35 @@ void glm_handle_slots(glm_call *call)
 
 /* ---- Tokens ---- */
 
-static void write_tokens(glm_call *call, const int32_t *ids, size_t n, bool pieces)
+/* How ids are told beside the ids: llama.cpp's pieces in their place, vLLM's token_strs behind them. */
+typedef struct token_form {
+    bool pieces, strings;
+} token_form;
+
+static glm_text bytes_of(const glm_server *s, int32_t id)
+{
+    glm_text t;
+    t.data = glm_tokenizer_bytes(s->tokenizer, id, &t.length);
+    return t;
+}
+
+/* Text, or what is no text by itself as a list of bytes. */
+static void write_piece(glm_json_writer *w, glm_text piece)
+{
+    glm_str valid = {0};
+    glm_utf8_append_valid(&valid, piece);
+    if (glm_text_equal(glm_str_text(&valid), piece)) {
+        glm_json_write_text(w, piece);
+    } else {
+        glm_json_begin_array(w);
+        for (size_t i = 0; i < piece.length; i++)
+            glm_json_write_u64(w, (unsigned char)piece.data[i]);
+        glm_json_end_array(w);
+    }
+    glm_str_deinit(&valid);
+}
+
+static void write_tokens(glm_call *call, const int32_t *ids, size_t n, token_form form)
 {
     const glm_server *s = call->server;
     glm_str json = {0};
@@ -248,20 +281,25 @@ static void write_tokens(glm_call *call, const int32_t *ids, size_t n, bool piec
     glm_json_write_key(&w, "tokens");
     glm_json_begin_array(&w);
     for (size_t i = 0; i < n; i++) {
-        if (!pieces) {
+        if (!form.pieces) {
             glm_json_write_i64(&w, ids[i]);
             continue;
         }
-        glm_text piece;
-        piece.data = glm_tokenizer_bytes(s->tokenizer, ids[i], &piece.length);
         glm_json_begin_object(&w);
         glm_json_write_key(&w, "id");
         glm_json_write_i64(&w, ids[i]);
         glm_json_write_key(&w, "piece");
-        glm_json_write_text(&w, piece);
+        write_piece(&w, bytes_of(s, ids[i]));
         glm_json_end_object(&w);
     }
     glm_json_end_array(&w);
+    if (form.strings) {
+        glm_json_write_key(&w, "token_strs");
+        glm_json_begin_array(&w);
+        for (size_t i = 0; i < n; i++)
+            glm_json_write_text(&w, bytes_of(s, ids[i]));
+        glm_json_end_array(&w);
+    }
     number(&w, "count", n);
     number(&w, "max_model_len", s->engine.n_ctx);
     glm_json_end_object(&w);
@@ -269,8 +307,8 @@ static void write_tokens(glm_call *call, const int32_t *ids, size_t n, bool piec
     glm_str_deinit(&json);
 }
 
-/* A chat request's prompt as text or ids. Answers. */
-static void answer_prompt(glm_call *call, bool as_ids)
+/* A chat request's prompt, as ids in a form or as text (NULL). Answers. */
+static void answer_prompt(glm_call *call, const token_form *form)
 {
     glm_text body = glm_http_body(call->x);
     glm_chat_request *request = NULL;
@@ -284,12 +322,12 @@ static void answer_prompt(glm_call *call, bool as_ids)
         (void)glm_chat_request_switches(request, GLM_CHAT_AS_VENDOR, &options);
         st = glm_chat_prompt_create(&prompt, call->server->chat, request, &options, &err);
     }
-    if (st == GLM_OK && as_ids)
+    if (st == GLM_OK && form)
         st = glm_chat_prompt_ids(prompt, &ids, &n, &err);
     if (st != GLM_OK) {
         glm_answer_status(call, st, &err);
-    } else if (as_ids) {
-        write_tokens(call, ids, n, false);
+    } else if (form) {
+        write_tokens(call, ids, n, *form);
     } else {
         glm_str json = {0};
         glm_json_writer w = glm_json_writer_of(&json);
@@ -308,7 +346,7 @@ static void answer_prompt(glm_call *call, bool as_ids)
 
 void glm_handle_apply_template(glm_call *call)
 {
-    answer_prompt(call, false);
+    answer_prompt(call, NULL);
 }
 
 void glm_handle_tokenize(glm_call *call)
@@ -317,18 +355,20 @@ void glm_handle_tokenize(glm_call *call)
     const glm_json *root;
     glm_field_error err;
     glm_text text = {NULL, 0};
-    bool parses_special = true, pieces = false;
+    bool parses_special = true;
+    token_form form = {0};
     if (!glm_read_body(call, &arena, &root))
         return;
-    if (glm_field(root, "messages")) {
+    bool is_fine = glm_field_bool(root, "parse_special", &parses_special, &err) &&
+                   glm_field_bool(root, "with_pieces", &form.pieces, &err) &&
+                   glm_field_bool(root, "return_token_strs", &form.strings, &err);
+    if (is_fine && glm_field(root, "messages")) {
         glm_arena_deinit(&arena);
-        answer_prompt(call, true);
+        answer_prompt(call, &form);
         return;
     }
     const char *name = glm_field(root, "content") ? "content" : "prompt";
-    bool is_fine = glm_field_text(root, name, &text, &err) &&
-                   glm_field_bool(root, "parse_special", &parses_special, &err) &&
-                   glm_field_bool(root, "with_pieces", &pieces, &err);
+    is_fine = is_fine && glm_field_text(root, name, &text, &err);
     if (is_fine && !text.data)
         is_fine = glm_field_refuse(&err, "content", "content: expected a string");
     int32_t *ids = NULL;
@@ -341,7 +381,7 @@ void glm_handle_tokenize(glm_call *call)
             glm_tokenizer_encode(&ids, &n, call->server->tokenizer, text.data, text.length,
                                  parses_special ? 0 : GLM_TOKENIZER_PLAIN, &error);
         if (st == GLM_OK)
-            write_tokens(call, ids, n, pieces);
+            write_tokens(call, ids, n, form);
         else
             glm_answer_status(call, st, &error);
         free(ids);

@@ -117,6 +117,8 @@ void glm_answer_json(glm_call *call, int status, const glm_str *json);
  */
 void glm_answer_error(glm_call *call, int status, const char *code, const char *param, int retry_s,
                       const char *fmt, ...) GLM_PRINTF(6, 7);
+/** Tell the client of something about its request that was taken otherwise than it may think: any bytes, of which 199 go into a header. */
+void glm_call_warn(glm_call *call, const char *warning);
 /** The body of such an error. */
 void glm_error_body(glm_str *out, dialect d, int status, const char *code, const char *param,
                     const char *message, const char *request_id);

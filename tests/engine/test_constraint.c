@@ -360,7 +360,8 @@ static void budgets_know_calls_and_second_thoughts(void **state)
     assert_int_equal(wanted(2, (int32_t[]){a, call, a, call_end, a, a, a}, 7), -1);
     /* Talk of calls is reasoning. */
     assert_int_equal(wanted(3, talk, 66), -1);
-    assert_int_equal(wanted(3, talk, 80), think_end);
+    assert_int_equal(wanted(100, talk, 80), -1);
+    assert_int_equal(wanted(80, talk, 80), think_end);
 }
 
 static void refused_constraints(void **state)

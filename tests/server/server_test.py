@@ -100,11 +100,11 @@ class Chat(Base):
         for ask, n in (({"thinking_token_budget": 0}, 1), ({"thinking_token_budget": -1}, 80), ({}, 80)):
             _, r = self.s.post("/v1/chat/completions", {"messages": user("x"), "max_tokens": 80, "seed": 1, "ignore_eos": True, **ask})
             self.assertEqual(r["usage"]["completion_tokens_details"]["reasoning_tokens"], n, ask)
-        _, r = self.s.post("/v1/messages", {"messages": user("x"), "max_tokens": 80, "thinking": {"type": "enabled", "budget_tokens": 5}})
-        self.assertLessEqual(r["usage"]["output_tokens_details"]["thinking_tokens"], 6)
+        _, r = self.s.post("/v1/messages", {"messages": user("x"), "max_tokens": 80, "seed": 1, "thinking": {"type": "enabled", "budget_tokens": 5}})
+        self.assertEqual(r["usage"]["output_tokens_details"]["thinking_tokens"], 6)
         for ask in names[:1] + names[4:5]:
-            _, r = self.s.post("/v1/responses", {"input": "x", "max_output_tokens": 80, **ask})
-            self.assertLessEqual(r["usage"]["output_tokens_details"]["reasoning_tokens"], 6, ask)
+            _, r = self.s.post("/v1/responses", {"input": "x", "max_output_tokens": 80, "seed": 1, **ask})
+            self.assertEqual(r["usage"]["output_tokens_details"]["reasoning_tokens"], 6, ask)
         status, r = self.s.post("/v1/chat/completions", {"messages": user("x"), "thinking": {"type": "enabled", "budget_tokens": 0.5}})
         self.assertEqual((status, r["error"]["param"]), (400, "thinking.budget_tokens"))
 
@@ -390,6 +390,8 @@ class Extras(Base):
         self.assertEqual(self.s.call("GET", "/v1/models/other")[0], 404)
         status, headers, _ = self.s.call("POST", "/v1/embeddings", {})
         self.assertEqual((status, headers["x-should-retry"]), (501, "false"))
+        self.assertEqual(self.s.call("POST", "/slots/0?action=save", {})[0], 501)
+        self.assertEqual(self.s.call("POST", "/props", {})[0], 405)
         self.assertEqual(self.s.call("GET", "/nothing")[0], 404)
         status, headers, _ = self.s.call("GET", "/v1/chat/completions")
         self.assertEqual((status, headers["Allow"]), (405, "POST"))
@@ -401,6 +403,29 @@ class Extras(Base):
         _, r = self.s.post("/apply-template", {"messages": user("hi")})
         self.assertTrue(r["prompt"].endswith("<|user|>hi<|assistant|><think>"), r)
         self.assertEqual(self.s.post("/tokenize", {"content": 5})[0], 400)
+        pieces = self.s.post("/tokenize", {"content": "a漢", "with_pieces": True})[1]["tokens"]
+        spelled = b"".join(t["piece"].encode() if isinstance(t["piece"], str) else bytes(t["piece"]) for t in pieces)
+        self.assertEqual((spelled.decode(), type(pieces[0]["piece"])), ("a漢", str))
+        _, r = self.s.post("/tokenize", {"prompt": "abc def", "return_token_strs": True})
+        self.assertEqual(("".join(r["token_strs"]), len(r["token_strs"])), ("abc def", r["count"]))
+        _, r = self.s.post("/tokenize", {"messages": user("hi"), "return_token_strs": True})
+        self.assertEqual(r["token_strs"][-2:], ["<|assistant|>", "<think>"])
+
+    def test_what_a_browser_asks_first(self):
+        names = "authorization, content-type, x-stainless-os"
+        _, headers, _ = self.s.call("OPTIONS", "/v1/responses", headers={"Origin": "http://localhost:5173", "Access-Control-Request-Headers": names})
+        self.assertEqual((headers["Access-Control-Allow-Headers"], headers["Access-Control-Allow-Origin"]), (names, "http://localhost:5173"))
+        _, headers, _ = self.s.call("OPTIONS", "/v1/responses", headers={"Access-Control-Request-Headers": "x: y"})
+        self.assertNotIn("x: y", headers["Access-Control-Allow-Headers"])
+
+    def test_unknown_efforts_are_told(self):
+        for path, body in (("/v1/chat/completions", {"messages": user("say hello"), "reasoning_effort": "huge\u00e9"}),
+                           ("/v1/responses", {"input": "say hello", "reasoning": {"effort": "huge"}}),
+                           ("/v1/messages", {"messages": user("say hello"), "max_tokens": 9, "output_config": {"effort": "huge"}})):
+            status, headers, text = self.s.call("POST", path, body)
+            self.assertEqual(status, 200, text)
+            self.assertIn("huge", headers["x-glm-warning"])
+            self.assertTrue(headers["x-glm-warning"].isascii())
 
     def test_bodies(self):
         for body in (b"", b"{", b"[]", b"{\"messages\": \xff}", b"{\"a\":1}x", b"[" * 100000):
