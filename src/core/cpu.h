@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * What this processor and operating system can run, asked of the hardware itself (CPUID and XGETBV on x86, HWCAP on Arm)
- * and not of a compiler's runtime, which knows some vendors only.
+ * and not of a compiler's runtime, which knows some vendors only. Vendors and model numbers play no part.
+ *
+ * The answers are made by pure functions of what the hardware says, which tests feed with processors that are not here.
  */
 #ifndef GLM_CORE_CPU_H
 #define GLM_CORE_CPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct glm_cpu {
     bool has_avx2;       /* AVX2, FMA and F16C, and the system saves their registers */
@@ -15,9 +18,22 @@ typedef struct glm_cpu {
     bool has_avx512vnni; /* and AVX-512 VNNI, BMI2 */
     bool has_neon;       /* Advanced SIMD with float32 fused multiply-add */
     bool has_dotprod;    /* and dot products of bytes */
+    bool has_i8mm;       /* and products of matrices of bytes */
 } glm_cpu;
 
 /** Ask once and keep the answer: cheap, but not free. */
 glm_cpu glm_cpu_detect(void);
+
+/** What an x86 processor says: registers eax, ebx, ecx, edx of CPUID, and XCR0, which is asked for only where CPUID has OSXSAVE. */
+typedef struct glm_cpu_x86 {
+    void (*cpuid)(void *data, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+    uint64_t (*xcr0)(void *data);
+    void *data;
+} glm_cpu_x86;
+
+glm_cpu glm_cpu_of_x86(const glm_cpu_x86 *x86);
+
+/** What Linux says of a 64-bit Arm processor: AT_HWCAP and AT_HWCAP2. */
+glm_cpu glm_cpu_of_arm(uint64_t hwcap, uint64_t hwcap2);
 
 #endif

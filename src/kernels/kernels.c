@@ -9,7 +9,7 @@ static const char *const names[GLM_ISA_COUNT] = {
     [GLM_ISA_SCALAR] = "scalar",         [GLM_ISA_AVX2] = "avx2",
     [GLM_ISA_AVXVNNI] = "avxvnni",       [GLM_ISA_AVX512] = "avx512",
     [GLM_ISA_AVX512VNNI] = "avx512vnni", [GLM_ISA_NEON] = "neon",
-    [GLM_ISA_DOTPROD] = "dotprod",
+    [GLM_ISA_DOTPROD] = "dotprod",       [GLM_ISA_I8MM] = "i8mm",
 };
 
 static void init_scalar(glm_kernels *k)
@@ -58,16 +58,6 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
         init_avx512vnni(k);
 }
 
-glm_isa glm_kernels_best_isa(void)
-{
-    glm_cpu cpu = glm_cpu_detect();
-    return cpu.has_avx512vnni ? GLM_ISA_AVX512VNNI
-           : cpu.has_avx512   ? GLM_ISA_AVX512
-           : cpu.has_avxvnni  ? GLM_ISA_AVXVNNI
-           : cpu.has_avx2     ? GLM_ISA_AVX2
-                              : GLM_ISA_SCALAR;
-}
-
 #elif defined __aarch64__
 
 static void init_neon(glm_kernels *k)
@@ -84,14 +74,10 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
     init_scalar(k);
     if (isa >= GLM_ISA_NEON)
         init_neon(k);
-    if (isa == GLM_ISA_DOTPROD)
+    if (isa >= GLM_ISA_DOTPROD)
         k->qmatmul = glm_qmatmul_dotprod;
-}
-
-glm_isa glm_kernels_best_isa(void)
-{
-    glm_cpu cpu = glm_cpu_detect();
-    return cpu.has_dotprod ? GLM_ISA_DOTPROD : cpu.has_neon ? GLM_ISA_NEON : GLM_ISA_SCALAR;
+    if (isa >= GLM_ISA_I8MM)
+        k->qmatmul = glm_qmatmul_i8mm;
 }
 
 #else
@@ -100,11 +86,6 @@ void glm_kernels_init(glm_kernels *k, glm_isa isa)
 {
     k->isa = isa;
     init_scalar(k);
-}
-
-glm_isa glm_kernels_best_isa(void)
-{
-    return GLM_ISA_SCALAR;
 }
 
 #endif
@@ -126,11 +107,34 @@ bool glm_isa_parse(const char *name, glm_isa *out)
 
 bool glm_isa_is_usable(glm_isa isa)
 {
-    glm_isa best = glm_kernels_best_isa();
-    bool is_x86 = best >= GLM_ISA_AVX2 && best <= GLM_ISA_AVX512VNNI;
-    if (isa == GLM_ISA_AVXVNNI) /* of the others each has those below it */
-        return glm_cpu_detect().has_avxvnni;
-    if (isa == GLM_ISA_NEON && best == GLM_ISA_DOTPROD)
+    const glm_cpu cpu = glm_cpu_detect(); /* has nothing of another architecture */
+    switch (isa) {
+    case GLM_ISA_SCALAR:
         return true;
-    return isa == GLM_ISA_SCALAR || isa == best || (is_x86 && isa >= GLM_ISA_AVX2 && isa < best);
+    case GLM_ISA_AVX2:
+        return cpu.has_avx2;
+    case GLM_ISA_AVXVNNI:
+        return cpu.has_avxvnni;
+    case GLM_ISA_AVX512:
+        return cpu.has_avx512;
+    case GLM_ISA_AVX512VNNI:
+        return cpu.has_avx512vnni;
+    case GLM_ISA_NEON:
+        return cpu.has_neon;
+    case GLM_ISA_DOTPROD:
+        return cpu.has_dotprod;
+    case GLM_ISA_I8MM:
+        return cpu.has_i8mm;
+    case GLM_ISA_COUNT:
+        break;
+    }
+    return false;
+}
+
+glm_isa glm_kernels_best_isa(void)
+{
+    int isa = GLM_ISA_COUNT - 1;
+    while (!glm_isa_is_usable((glm_isa)isa))
+        isa--;
+    return (glm_isa)isa;
 }

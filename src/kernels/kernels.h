@@ -26,6 +26,7 @@ typedef enum glm_isa {
     GLM_ISA_AVX512VNNI, /* and AVX-512 VNNI */
     GLM_ISA_NEON,
     GLM_ISA_DOTPROD, /* and dot products of bytes */
+    GLM_ISA_I8MM,    /* and products of matrices of bytes */
     GLM_ISA_COUNT,
 } glm_isa;
 
@@ -60,8 +61,7 @@ typedef struct glm_kernels {
 /** Fill *k for `isa`: scalar first, then everything that level and those below it have. */
 void glm_kernels_init(glm_kernels *k, glm_isa isa);
 
-/** The best level that was compiled in and that this processor and operating system run (raw CPUID, XGETBV,
- * HWCAP). */
+/** The highest level that glm_isa_is_usable. */
 glm_isa glm_kernels_best_isa(void);
 
 /** "scalar", "avx2", ...; "unknown" otherwise. */
@@ -70,7 +70,7 @@ const char *glm_isa_name(glm_isa isa);
 /** The level called `name`; false when there is none of that name in any build. */
 bool glm_isa_parse(const char *name, glm_isa *out);
 
-/** Whether `isa` is compiled in and may run here: at or below the best level on its own architecture. */
+/** Whether `isa` is compiled in and this processor and operating system run it (raw CPUID, XGETBV, HWCAP). */
 bool glm_isa_is_usable(glm_isa isa);
 
 #endif

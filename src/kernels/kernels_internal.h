@@ -55,7 +55,7 @@ GLM_DOT8_SLOTS(GLM_DECLARE)
 GLM_DECLARE(qmatmul)
 #undef GLM_DECLARE
 
-glm_qmatmul_fn glm_qmatmul_avxvnni, glm_qmatmul_neon, glm_qmatmul_dotprod;
+glm_qmatmul_fn glm_qmatmul_avxvnni, glm_qmatmul_neon, glm_qmatmul_dotprod, glm_qmatmul_i8mm;
 
 #define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx2;
 GLM_QMATMUL_SLOTS(GLM_DECLARE)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectors for NEON as every 64-bit Arm has it, in the vocabulary that simd/qmatmul.h is written in (listed there). To be included
- * by files with the suffix _neon.c; and, with Q_DOTPROD defined, by those with _dotprod.c, whose dot products are one instruction.
+ * by files with the suffix _neon.c; with Q_DOTPROD defined, by those with _dotprod.c, whose dot products are one instruction; with
+ * Q_I8MM too by those with _i8mm.c, which multiply small matrices (simd/qmmla.h).
  */
 #ifndef GLM_KERNELS_ARM_QVEC_NEON_H
 #define GLM_KERNELS_ARM_QVEC_NEON_H
@@ -10,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef Q_DOTPROD
+#if defined Q_I8MM
+#define KERNEL(slot) glm_##slot##_i8mm
+#define Q_COLUMNS "kernels/simd/qmmla.h"
+#elif defined Q_DOTPROD
 #define KERNEL(slot) glm_##slot##_dotprod
 #else
 #define KERNEL(slot) glm_##slot##_neon
@@ -183,6 +187,42 @@ QV qi qi_madd16(qi acc, qi a, qi b)
     int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
     return vaddq_s32(acc, vpaddq_s32(low, high));
 }
+
+#ifdef Q_I8MM
+/* Words side by side: of the first halves of a and b, of the second. */
+QV qi qi_zip_low(qi a, qi b)
+{
+    return vzip1q_s32(a, b);
+}
+
+QV qi qi_zip_high(qi a, qi b)
+{
+    return vzip2q_s32(a, b);
+}
+
+/* The even, the odd pairs of words of a, then those of b. */
+QV qi qi_even_pairs(qi a, qi b)
+{
+    return vreinterpretq_s32_s64(vuzp1q_s64(vreinterpretq_s64_s32(a), vreinterpretq_s64_s32(b)));
+}
+
+QV qi qi_odd_pairs(qi a, qi b)
+{
+    return vreinterpretq_s32_s64(vuzp2q_s64(vreinterpretq_s64_s32(a), vreinterpretq_s64_s32(b)));
+}
+
+/* 8 bytes at p, then 8 at q, in each 128 bits. */
+QV qi qi_bcast_two(const void *p, const void *q)
+{
+    return vreinterpretq_s32_s8(vcombine_s8(vld1_s8(p), vld1_s8(q)));
+}
+
+/* In each 128 bits: rows i of a times rows j of b, of 8 signed bytes each, are added to word 2 i + j. */
+QV qi qi_mmla(qi acc, qi a, qi b)
+{
+    return vmmlaq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
+}
+#endif
 
 QV qf qf_zero(void)
 {

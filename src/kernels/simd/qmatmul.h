@@ -11,7 +11,8 @@
  * The vocabulary (x86/qvec_avx2.h ...): KERNEL, QR, Q_TILE, Q_WIDE_SIGNED; qi and qf, vectors of QR 32-bit integers and floats;
  * qi_zero load store set1 set1_8 bcast add sub add8 sub8 min8 mul and or srl sra sll; qi_table (16 bytes in each 128-bit lane),
  * qi_shuffle8, qi_or_where; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4 (16
- * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves.
+ * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves. Q_ROWS and Q_COLUMNS name files with products of
+ * the instruction set's own: a code book's rows times one token, a panel's columns times several (simd/qmmla.h).
  */
 #ifndef GLM_KERNELS_SIMD_QMATMUL_H
 #define GLM_KERNELS_SIMD_QMATMUL_H
@@ -33,6 +34,15 @@ enum {
 #include Q_ROWS
 #endif
 
+#ifdef Q_COLUMNS
+#include Q_COLUMNS
+#else
+QV void arrange(panel *p, int n4) /* a panel's first n4 words a row, before its use by many */
+{
+    (void)p;
+    (void)n4;
+}
+
 /* sum[t] += 4 * n columns of codes times token t's. */
 QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int column4,
                     const glm_act_32 *const *x)
@@ -45,6 +55,7 @@ QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int colu
             sum[t] = dot(s, sum[t], w, x[t]->q + 4 * (column4 + i));
     }
 }
+#endif
 
 /* Blocks of 32: n_blocks steps of the chain for n_tok tokens. */
 QV void tile_32(shape s, int n_tok, float *acc, const panel *p, const glm_act_32 *const *x,
@@ -383,6 +394,7 @@ static void rows_times_tokens(work *s, const format *f, const glm_mat *w, uint32
             continue;
         }
         f->unpack(&s->panel, p, stride, (int)n_blocks, s->codes);
+        arrange(&s->panel, (int)n / 4);
         f->run(n_tok, s->acc, &s->panel, token, (int)n_blocks);
         for (uint32_t i = 0; i < n_tok; i++)
             token[i] = (const char *)token[i] + GLM_ACT_BYTES;
