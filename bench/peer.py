@@ -3,6 +3,7 @@
 """GLM beside llama.cpp or ik_llama.cpp: speed in alternation, and whether a file means the same to both.
 
     peer.py build PEER OUT [--ik]                        compile bench/peer.c against a built copy of either
+    peer.py build IK OUT --kernels LIBGLM                compile bench/peer_kernels.c against ik_llama.cpp and our libglm.a
     peer.py speed GLM PEER_PROGRAM MODEL [--threads 1,2] [--rounds 3] [--cases p:512,d:0:32,b:4:16] [--depth-bench PROGRAM]
                   [--kv-type T] [--busy]                  JSON lines
     peer.py table LINES                                  medians, spreads and ratios of such lines, as Markdown
@@ -37,10 +38,16 @@ def build(args):
     if "llama" not in wanted:
         sys.exit(f"peer.py: {args.peer}/build has no libllama.so")
     folders = sorted({libraries[n] for n in wanted})
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.c")
-    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", *(["-DPEER_IK"] if args.ik else []), source, "-o", args.out,
+    here = os.path.dirname(os.path.abspath(__file__))
+    source, more = os.path.join(here, "peer.c"), ["-DPEER_IK"] if args.ik else []
+    if args.kernels:
+        source = os.path.join(here, "peer_kernels.c")
+        own = subprocess.run(["pkg-config", "--libs", "yajl", "libxxhash", "libcrypto"], check=True, capture_output=True, text=True).stdout
+        more = [f"-I{here}/../src", f"-I{here}/../include", f"-I{args.peer}/ggml/src"]
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu17", *more, source, *([args.kernels] if args.kernels else []), "-o", args.out,
                     f"-I{args.peer}/include", f"-I{args.peer}/ggml/include", *(f"-L{f}" for f in folders),
-                    *(f"-Wl,-rpath,{os.path.abspath(f)}" for f in folders), *(f"-l{n}" for n in wanted), "-lm"], check=True)
+                    *(f"-Wl,-rpath,{os.path.abspath(f)}" for f in folders), *(f"-l{n}" for n in wanted), *(own.split() if args.kernels else []), "-lpthread", "-lm"],
+                   check=True)
 
 
 def busy_s():
@@ -251,6 +258,7 @@ def main():
     sub.add_argument("peer")
     sub.add_argument("out")
     sub.add_argument("--ik", action="store_true")
+    sub.add_argument("--kernels", metavar="LIBGLM")
     sub.set_defaults(run=build)
     sub = commands.add_parser("speed")
     for name in ("glm", "peer", "model"):

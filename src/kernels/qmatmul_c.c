@@ -106,7 +106,7 @@ static float dot_row(const glm_mat *w, uint32_t r, const void *x)
     switch (w->type) {
         GLM_INT_FORMATS(CASE)
     default:
-        assert(!"a type without integers");
+        assert(0 && "a type without integers");
         break;
     }
 #undef CASE

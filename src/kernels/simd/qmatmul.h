@@ -336,11 +336,43 @@ static format format_of(glm_type type)
     switch (type) {
         GLM_INT_FORMATS(CASE)
     default:
-        assert(!"a type without integers");
+        assert(0 && "a type without integers");
         return (format){0};
     }
 #undef CASE
 }
+
+#ifdef Q_ROWS
+typedef void lines_fn(float *out, const uint8_t *const *row, uint32_t n_cols, const void *x,
+                      line_place place);
+
+/* NULL where formats gain nothing from it. */
+static lines_fn *lines_of(glm_type type)
+{
+    return type == GLM_TYPE_Q8_0 ? lines_q8_0 : type == GLM_TYPE_Q6_K ? lines_q6_k : NULL;
+}
+
+static bool multiply_lines(float *out, const glm_mat *w, uint32_t row0, uint32_t n_rows,
+                           const void *x)
+{
+    lines_fn *lines = lines_of(w->type);
+    if (!lines)
+        return false;
+    const size_t stride = w->row_stride_bytes;
+    for (uint32_t r = 0; r < n_rows; r += LINES) {
+        const uint8_t *row[LINES];
+        float sums[LINES];
+        uint32_t n = n_rows - r < LINES ? n_rows - r : LINES;
+        for (uint32_t i = 0; i < LINES; i++) /* what is missing repeats the last row */
+            row[i] = (const uint8_t *)w->data + (row0 + r + (i < n ? i : n - 1)) * stride;
+        line_place place = {r + 2 * LINES <= n_rows ? LINES * stride : 0, r == 0};
+        lines(sums, row, w->n_cols, x, place);
+        for (uint32_t i = 0; i < n; i++)
+            out[r + i] = w->tensor_scale != 1 ? sums[i] * w->tensor_scale : sums[i];
+    }
+    return true;
+}
+#endif
 
 /* ---- The product ---- */
 
@@ -407,6 +439,10 @@ void KERNEL(qmatmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t r
     work *s = scratch;
     const format f = format_of(w->type);
     const bool is_scaled = w->tensor_scale != 1;
+#ifdef Q_ROWS
+    if (x->n_tok == 1 && multiply_lines(out, w, row0, n_rows, glm_act_row(x, 0)))
+        return;
+#endif
     for (uint32_t t = 0; t < x->n_tok; t += Q_TOK) {
         uint32_t n_tok = x->n_tok - t < Q_TOK ? x->n_tok - t : Q_TOK;
         for (uint32_t r = 0; r < n_rows; r += QR) {

@@ -18,7 +18,7 @@
 #define Q_TILE_IS_8 0
 #define QV static inline __attribute__((always_inline))
 
-#define Q_ROWS "kernels/x86/qrow.h"
+#define Q_ROWS "kernels/x86/qline.h"
 
 #include "kernels/simd/qspread.h"
 
@@ -259,9 +259,9 @@ QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
 /* The sum of 4 rows' words in each 128-bit lane: word j is row j's. */
 QV qi qi_sum_four(const qi *row)
 {
-    qi w[4] = {row[0], row[1], row[2], row[3]};
-    qi_transpose4(w);
-    return qi_add(qi_add(w[0], w[1]), qi_add(w[2], w[3]));
+    qi ab = qi_add(_mm256_unpacklo_epi32(row[0], row[1]), _mm256_unpackhi_epi32(row[0], row[1]));
+    qi cd = qi_add(_mm256_unpacklo_epi32(row[2], row[3]), _mm256_unpackhi_epi32(row[2], row[3]));
+    return qi_add(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
 }
 
 /* The sums of all lanes of 8 vectors. */
@@ -269,6 +269,69 @@ QV qi qi_sum_rows(const qi *row)
 {
     qi a = qi_sum_four(row), b = qi_sum_four(row + 4);
     return qi_add(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+/* ---- Along the rows (x86/qline.h) ---- */
+
+/* 32 bytes of a block: one fills a vector. */
+QV qi q_blocks32(const uint8_t *p, size_t size)
+{
+    (void)size;
+    return qi_load(p);
+}
+
+/* Of 128-bit lanes: a0 + a1, b0 + b1. */
+QV qi q_add_pairs(qi a, qi b)
+{
+    return qi_add(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+/* Lane i: the sum of all lanes of a[i]. */
+QV qi q_add_lanes(const qi a[2])
+{
+    return q_add_pairs(a[0], a[1]);
+}
+
+/* Word i of two in all words of lane i. */
+QV qi q_each_4_times(const void *p)
+{
+    return _mm256_setr_m128i(_mm_shuffle_epi32(_mm_loadl_epi64(p), 0x00),
+                             _mm_shuffle_epi32(_mm_loadl_epi64(p), 0x55));
+}
+
+/* 8 halves as floats. */
+QV qf q_from_16(const uint64_t four[2])
+{
+    return _mm256_cvtph_ps(_mm_set_epi64x((long long)four[1], (long long)four[0]));
+}
+
+/* Lane i, a constant. */
+QV __m128 q_lane(qf a, int i)
+{
+    return i ? _mm256_extractf128_ps(a, 1) : _mm256_castps256_ps128(a);
+}
+
+QV qi q_twice(const void *p)
+{
+    return qi_load(p);
+}
+
+/* 32-bit words shifted; there is no upper half. */
+QV qi q_sll_halves(qi a, unsigned low, unsigned high)
+{
+    (void)high;
+    return qi_sll(a, low);
+}
+
+QV qi q_srl_halves(qi a, unsigned low, unsigned high)
+{
+    (void)high;
+    return qi_srl(a, low);
+}
+
+QV qi q_first256(__m256i a)
+{
+    return a;
 }
 
 /* ---- Code books: bytes to values. (Bits to bytes without pdep, which is slow on some.) ---- */

@@ -14,7 +14,7 @@
 #define Q_TILE_IS_8 1
 #define QV static inline __attribute__((always_inline))
 
-#define Q_ROWS "kernels/x86/qrow.h"
+#define Q_ROWS "kernels/x86/qline.h"
 
 enum {
     QR = 16,           /* rows of a panel, lanes of a vector */
@@ -245,9 +245,9 @@ QV void qi_words4(qi out[4], const uint8_t *p, size_t stride)
 /* The sum of 4 rows' words in each 128-bit lane: word j is row j's. */
 QV qi qi_sum_four(const qi *row)
 {
-    qi w[4] = {row[0], row[1], row[2], row[3]};
-    qi_transpose4(w);
-    return qi_add(qi_add(w[0], w[1]), qi_add(w[2], w[3]));
+    qi ab = qi_add(_mm512_unpacklo_epi32(row[0], row[1]), _mm512_unpackhi_epi32(row[0], row[1]));
+    qi cd = qi_add(_mm512_unpacklo_epi32(row[2], row[3]), _mm512_unpackhi_epi32(row[2], row[3]));
+    return qi_add(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
 
 /* The sums of all lanes of 16 vectors. */
@@ -258,6 +258,81 @@ QV qi qi_sum_rows(const qi *row)
     qi ab = qi_add(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
     qi cd = qi_add(_mm512_shuffle_i32x4(c, d, 0x88), _mm512_shuffle_i32x4(c, d, 0xdd));
     return qi_add(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
+}
+
+/* ---- Along the rows (x86/qline.h) ---- */
+
+/* 32 bytes of a block, and of the next, which begins `size` later. */
+QV qi q_blocks32(const uint8_t *p, size_t size)
+{
+    __m256i first = _mm256_loadu_si256((const void *)p);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(first),
+                              _mm256_loadu_si256((const void *)(p + size)), 1);
+}
+
+/* Of 128-bit lanes: a0 + a1, a2 + a3, b0 + b1, b2 + b3. */
+QV qi q_add_pairs(qi a, qi b)
+{
+    return qi_add(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
+/* Lane i: the sum of all lanes of a[i]. */
+QV qi q_add_lanes(const qi a[4])
+{
+    return q_add_pairs(q_add_pairs(a[0], a[1]), q_add_pairs(a[2], a[3]));
+}
+
+/* Word i of four in all words of lane i. */
+QV qi q_each_4_times(const void *p)
+{
+    const __m512i word = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return _mm512_permutexvar_epi32(word, _mm512_castsi128_si512(_mm_loadu_si128(p)));
+}
+
+/* 16 halves as floats. */
+QV qf q_from_16(const uint64_t four[4])
+{
+    return _mm512_cvtph_ps(_mm256_setr_epi64x((long long)four[0], (long long)four[1],
+                                              (long long)four[2], (long long)four[3]));
+}
+
+/* Lane i, a constant. */
+QV __m128 q_lane(qf a, int i)
+{
+    switch (i) {
+    case 0:
+        return _mm512_castps512_ps128(a);
+    case 1:
+        return _mm512_extractf32x4_ps(a, 1);
+    case 2:
+        return _mm512_extractf32x4_ps(a, 2);
+    default:
+        return _mm512_extractf32x4_ps(a, 3);
+    }
+}
+
+/* The same 32 bytes in both halves. */
+QV qi q_twice(const void *p)
+{
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256(p));
+}
+
+/* 32-bit words shifted, by another number in the upper half. */
+QV qi q_sll_halves(qi a, int low, int high)
+{
+    return _mm512_sllv_epi32(a, _mm512_setr_epi32(low, low, low, low, low, low, low, low, high,
+                                                  high, high, high, high, high, high, high));
+}
+
+QV qi q_srl_halves(qi a, int low, int high)
+{
+    return _mm512_srlv_epi32(a, _mm512_setr_epi32(low, low, low, low, low, low, low, low, high,
+                                                  high, high, high, high, high, high, high));
+}
+
+QV qi q_first256(__m256i a)
+{
+    return _mm512_zextsi256_si512(a);
 }
 
 /* ---- Code books: bits of an entry to bytes, and bytes to values ---- */
