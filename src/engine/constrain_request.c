@@ -149,10 +149,12 @@ static glm_status read_content(struct reader *r, glm_error *err)
 
 /* ---- Tools ---- */
 
-/* The name of a tool, or of a choice of one: inside "function", or at top level. */
+/* The name of a tool, or of a choice of one: inside "function" or "custom", or at top level. */
 static const glm_json *name_of(const glm_json *tool)
 {
     const glm_json *inner = member(tool, "function");
+    if (!inner && is_type(member(tool, "custom"), GLM_JSON_OBJECT))
+        inner = member(tool, "custom");
     const glm_json *name = member(inner ? inner : tool, "name");
     return is_type(name, GLM_JSON_STRING) ? name : NULL;
 }

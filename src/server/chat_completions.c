@@ -411,6 +411,81 @@ static bool read_limits(glm_generation *g, int64_t *max_tokens, glm_field_error 
     return true;
 }
 
+/* ---- Tools that are no functions ---- */
+
+/* A tool that the vendor's own service would run: clients offer them to every server. */
+static bool is_of_service(const glm_json *tool)
+{
+    const glm_json *type = glm_json_get(tool, "type");
+    return glm_json_is(type, "web_search") || glm_json_is(type, "retrieval") ||
+           glm_json_is(type, "mcp");
+}
+
+static const glm_json *custom_of(const glm_json *tool)
+{
+    const glm_json *custom = glm_field(tool, "custom");
+    return custom && custom->type == GLM_JSON_OBJECT ? custom : NULL;
+}
+
+/* A custom tool is a function whose one argument is its input. */
+static void write_custom(glm_json_writer *w, const glm_json *custom)
+{
+    static const char *const kept[] = {"name", "description"};
+    glm_json_begin_object(w);
+    glm_json_write_key(w, "type");
+    glm_json_write_c(w, "function");
+    glm_json_write_key(w, "function");
+    glm_json_begin_object(w);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const glm_json *value = glm_field(custom, kept[i]);
+        if (!value)
+            continue;
+        glm_json_write_key(w, kept[i]);
+        glm_json_copy(w, value);
+    }
+    glm_json_write_key(w, "parameters");
+    glm_json_write_raw(w, glm_text_c("{\"type\": \"object\", \"properties\": {\"input\": "
+                                     "{\"type\": \"string\"}}, \"required\": [\"input\"]}"));
+    glm_json_end_object(w);
+    glm_json_end_object(w);
+}
+
+static void write_tools(glm_json_writer *w, const glm_json *tools)
+{
+    glm_json_begin_array(w);
+    for (const glm_json *t = tools->first; t; t = t->next) {
+        if (is_of_service(t))
+            continue;
+        if (custom_of(t))
+            write_custom(w, custom_of(t));
+        else
+            glm_json_copy(w, t);
+    }
+    glm_json_end_array(w);
+}
+
+/* The request again, when it offers tools that are no functions; else nothing. */
+static void write_functions(glm_str *out, const glm_json *root)
+{
+    const glm_json *tools = glm_field(root, "tools");
+    bool has_others = false;
+    for (const glm_json *t = tools && tools->type == GLM_JSON_ARRAY ? tools->first : NULL; t;
+         t = t->next)
+        has_others |= is_of_service(t) || custom_of(t);
+    if (!has_others)
+        return;
+    glm_json_writer w = glm_json_writer_of(out);
+    glm_json_begin_object(&w);
+    for (const glm_json *m = root->first; m; m = m->next) {
+        glm_json_write_key(&w, m->key);
+        if (m == tools)
+            write_tools(&w, m);
+        else
+            glm_json_copy(&w, m);
+    }
+    glm_json_end_object(&w);
+}
+
 void glm_handle_chat(glm_call *call)
 {
     glm_arena arena;
@@ -424,21 +499,40 @@ void glm_handle_chat(glm_call *call)
     glm_sampler_params sampler = glm_sampler_params_of(g->server->model);
     glm_field_error err;
     bool includes = true;
+    glm_text format = {NULL, 0};
     p.request.sampler = &sampler;
     glm_new_id(g->id, "chatcmpl-");
     if (!refuse_unsupported(root, &err) || !glm_read_stream(g, &err) || !read_logprobs(g, &err) ||
         !read_limits(g, &p.max_tokens, &err) ||
         !glm_read_sampling(g, "stop", &sampler, &p.request, &err) ||
-        !glm_field_bool(root, "include_reasoning", &includes, &err)) {
+        !glm_field_bool(root, "include_reasoning", &includes, &err) ||
+        !glm_field_text(root, "reasoning_format", &format, &err)) {
         glm_generation_refuse(g, &err);
         return;
     }
-    g->hides_reasoning = !includes;
+    g->tags_reasoning = format.data && glm_text_is(format, "none");
+    g->hides_reasoning = !includes || g->tags_reasoning;
+    glm_str json = {0};
     glm_chat_input input = {.root = root, .tree = root, .json = glm_http_body(call->x)};
+    write_functions(&json, root);
+    if (json.length > 0) {
+        input.tree = NULL;
+        input.json = glm_str_text(&json);
+    }
     glm_chat_start_generation(g, &input, &p);
+    glm_str_deinit(&json);
 }
 
 void glm_handle_count_chat(glm_call *call)
 {
-    glm_chat_count(call, glm_http_body(call->x), "response.input_tokens");
+    glm_arena arena;
+    const glm_json *root;
+    glm_str json = {0};
+    if (!glm_read_body(call, &arena, &root))
+        return;
+    write_functions(&json, root);
+    glm_chat_count(call, json.length > 0 ? glm_str_text(&json) : glm_http_body(call->x),
+                   "response.input_tokens");
+    glm_str_deinit(&json);
+    glm_arena_deinit(&arena);
 }

@@ -271,12 +271,27 @@ static void on_content(void *ctx, const char *text, size_t length)
     c->g->voice->delta(c->g, c, &event);
 }
 
+/* Reasoning as content: its text, which stop strings are not looked for in, between its tags. */
+static void tag_reasoning(glm_choice *c, const glm_chat_event *event)
+{
+    const bool thinks = event->type == GLM_CHAT_EVENT_REASONING;
+    if (thinks != c->is_thinking) {
+        const glm_text tag = glm_text_c(thinks ? "<think>" : "</think>");
+        on_content(c, tag.data, tag.length);
+    }
+    c->is_thinking = thinks;
+    if (thinks)
+        on_content(c, event->text, event->length);
+}
+
 static bool on_chat_event(void *ctx, const glm_chat_event *event)
 {
     glm_choice *c = ctx;
     glm_generation *g = c->g;
     if (c->is_over || c->stop.has_stopped)
         return true;
+    if (g->tags_reasoning)
+        tag_reasoning(c, event);
     switch (event->type) {
     case GLM_CHAT_EVENT_CONTENT:
         glm_stop_text_feed(&c->stop, event->text, event->length, on_content, c);
@@ -581,7 +596,7 @@ static glm_status make_choices(glm_generation *g, const glm_generation_params *p
         c->part = &g->parts[i / (g->n_choices / g->n_parts)];
         c->index = i;
         c->stop = (glm_stop_text){.stops = g->stops, .n_stops = p->chat ? g->n_stops : 0};
-        if (!p->chat || g->keeps_tags)
+        if (!p->chat)
             continue;
         glm_chat_parser_params params = glm_chat_parser_params_default();
         params.start = glm_chat_prompt_start(p->prompt);

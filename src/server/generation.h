@@ -58,6 +58,7 @@ typedef struct glm_choice {
     uint32_t n_tokens, n_reasoning;
     uint64_t last_ns; /* when the last token came */
     bool is_over;
+    bool is_thinking; /* the tag that opens reasoning was sent as content */
     glm_ending ending;
     glm_str text;     /* raw text, or content as it was sent (stop strings cut) */
     glm_str logprobs; /* entries, apart by commas: all, or those not sent yet */
@@ -102,7 +103,8 @@ struct glm_generation {
     bool streams, has_begun, is_paused;
     bool is_listed; /* among the server's, with its request counted */
     bool include_usage, continuous_usage;
-    bool wants_logprobs, single_call, hides_reasoning, keeps_tags;
+    bool wants_logprobs, single_call, hides_reasoning;
+    bool tags_reasoning; /* it is content, between its tags */
     bool wants_progress; /* llama.cpp's return_progress */
     glm_progress progress;
     bool lost_event; /* under the server's lock */

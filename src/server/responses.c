@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "net/sse.h"
 #include "server/chat_input.h"
+#include "server/custom_input.h"
 #include "server/generation.h"
 
 typedef enum item {
@@ -18,6 +19,7 @@ typedef enum item {
     ITEM_REASONING,
     ITEM_MESSAGE,
     ITEM_CALL,
+    ITEM_CUSTOM, /* a call of a tool whose input is text */
 } item;
 
 typedef struct response_state {
@@ -25,7 +27,9 @@ typedef struct response_state {
     char id[GLM_ID_BYTES]; /* of the open item */
     uint64_t index;        /* of it, or of the next one */
     uint64_t sequence;
-    glm_str text;     /* of the open item: reasoning, text or arguments */
+    glm_str text; /* of the open item: reasoning, text, arguments or input */
+    glm_str raw;  /* of the open custom call: its arguments */
+    glm_custom_input input;
     glm_str name;     /* of the open call */
     glm_str items;    /* JSON of those that are complete, apart by commas */
     glm_str said;     /* text of a stream with log-probabilities, until its token comes */
@@ -195,6 +199,35 @@ static bool split_namespace(const glm_generation *g, glm_text name, glm_text *sp
     return false;
 }
 
+static bool lists_custom(const glm_json *tools, glm_text name)
+{
+    for (const glm_json *t = tools ? tools->first : NULL; t; t = t->next) {
+        const glm_json *n = glm_json_get(t, "name");
+        if (glm_json_is(glm_json_get(t, "type"), "custom") && n && n->type == GLM_JSON_STRING &&
+            glm_text_equal((glm_text){n->text, n->length}, name))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the tool of that name takes text instead of arguments. */
+static bool is_custom_tool(const glm_generation *g, glm_text name)
+{
+    glm_text space, tool;
+    const glm_json *tools = glm_field(g->root, "tools");
+    if (!split_namespace(g, name, &space, &tool))
+        return lists_custom(tools, name);
+    for (const glm_json *t = tools->first; t; t = t->next)
+        if (glm_json_is(glm_json_get(t, "name"), space.data))
+            return lists_custom(glm_field(t, "tools"), tool);
+    return false;
+}
+
+static bool is_call(const response_state *r)
+{
+    return r->item == ITEM_CALL || r->item == ITEM_CUSTOM;
+}
+
 static void write_call_names(glm_json_writer *w, const glm_generation *g, const response_state *r)
 {
     glm_text name = glm_str_text(&r->name), space, tool;
@@ -215,10 +248,10 @@ static void write_item(glm_json_writer *w, const glm_generation *g, bool is_done
     glm_text text = is_done ? glm_str_text(&r->text) : (glm_text){"", 0};
     glm_json_begin_object(w);
     member(w, "id", r->id);
-    if (r->item == ITEM_CALL) {
-        member(w, "type", "function_call");
+    if (is_call(r)) {
+        member(w, "type", r->item == ITEM_CALL ? "function_call" : "custom_tool_call");
         write_call_names(w, g, r);
-        glm_json_write_key(w, "arguments");
+        glm_json_write_key(w, r->item == ITEM_CALL ? "arguments" : "input");
         glm_json_write_text(w, text);
     } else {
         bool is_message = r->item == ITEM_MESSAGE;
@@ -285,7 +318,7 @@ static void write_place(glm_json_writer *w, const response_state *r)
     member(w, "item_id", r->id);
     glm_json_write_key(w, "output_index");
     glm_json_write_u64(w, r->index);
-    if (r->item != ITEM_CALL) {
+    if (!is_call(r)) {
         glm_json_write_key(w, "content_index");
         glm_json_write_u64(w, 0);
     }
@@ -324,7 +357,10 @@ static void send_text(glm_generation *g, bool is_done, glm_text text)
         [ITEM_MESSAGE] = {"response.output_text.delta", "response.output_text.done"},
         [ITEM_CALL] = {"response.function_call_arguments.delta",
                        "response.function_call_arguments.done"},
+        [ITEM_CUSTOM] = {"response.custom_tool_call_input.delta",
+                         "response.custom_tool_call_input.done"},
     };
+    static const char *const whole[] = {"text", "text", "text", "arguments", "input"};
     const response_state *r = g->state;
     event_line e;
     open_event(&e, g, names[r->item][is_done]);
@@ -333,7 +369,7 @@ static void send_text(glm_generation *g, bool is_done, glm_text text)
         glm_json_write_key(&e.w, "name");
         glm_json_write_text(&e.w, glm_str_text(&r->name));
     }
-    glm_json_write_key(&e.w, !is_done ? "delta" : r->item == ITEM_CALL ? "arguments" : "text");
+    glm_json_write_key(&e.w, is_done ? whole[r->item] : "delta");
     glm_json_write_text(&e.w, text);
     if (r->item == ITEM_MESSAGE) {
         write_logprobs(&e.w, is_done ? &r->logprobs : &r->fresh);
@@ -382,7 +418,7 @@ static void close_item(glm_generation *g)
         return;
     send_said(g);
     send_text(g, true, glm_str_text(&r->text));
-    if (r->item != ITEM_CALL)
+    if (!is_call(r))
         send_part(g, "response.content_part.done", glm_str_text(&r->text));
     send_item(g, "response.output_item.done", true);
     if (r->items.length > 0)
@@ -395,7 +431,7 @@ static void close_item(glm_generation *g)
 
 static void open_item(glm_generation *g, item kind)
 {
-    static const char *const prefixes[] = {"", "rs_", "msg_", "fc_"};
+    static const char *const prefixes[] = {"", "rs_", "msg_", "fc_", "ctc_"};
     response_state *r = g->state;
     close_item(g);
     r->item = kind;
@@ -403,8 +439,35 @@ static void open_item(glm_generation *g, item kind)
     glm_str_clear(&r->text);
     glm_str_clear(&r->logprobs);
     send_item(g, "response.output_item.added", false);
-    if (kind != ITEM_CALL)
+    if (!is_call(r))
         send_part(g, "response.content_part.added", (glm_text){"", 0});
+}
+
+static void open_call(glm_generation *g, const glm_call_id *id, glm_text name)
+{
+    response_state *r = g->state;
+    close_item(g);
+    glm_str_clear(&r->name);
+    glm_str_append_text(&r->name, name);
+    glm_str_clear(&r->raw);
+    r->input = (glm_custom_input){0};
+    memcpy(r->call_id, id->id, sizeof r->call_id);
+    open_item(g, is_custom_tool(g, name) ? ITEM_CUSTOM : ITEM_CALL);
+}
+
+/* A piece of a custom call's arguments; at their end (NULL) the arguments themselves when they are no text called input. */
+static void take_input(glm_generation *g, const glm_text *piece)
+{
+    response_state *r = g->state;
+    const size_t had = r->text.length;
+    if (piece) {
+        glm_str_append_text(&r->raw, *piece);
+        glm_custom_input_feed(&r->input, &r->text, *piece);
+    } else if (!glm_custom_input_is_whole(&r->input) && !had) {
+        glm_str_append_text(&r->text, glm_str_text(&r->raw));
+    }
+    if (r->text.length > had)
+        send_text(g, false, (glm_text){r->text.data + had, r->text.length - had});
 }
 
 static void begin(glm_generation *g)
@@ -429,15 +492,17 @@ static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
         break;
     }
     case GLM_CHAT_EVENT_CALL_BEGIN:
-        close_item(g);
-        glm_str_clear(&r->name);
-        glm_str_append_text(&r->name, text);
-        memcpy(r->call_id, c->call_ids[event->call].id, sizeof r->call_id);
-        open_item(g, ITEM_CALL);
+        open_call(g, &c->call_ids[event->call], text);
         return;
     case GLM_CHAT_EVENT_CALL_ARGS:
+        if (r->item == ITEM_CUSTOM) {
+            take_input(g, &text);
+            return;
+        }
         break;
     case GLM_CHAT_EVENT_CALL_END:
+        if (r->item == ITEM_CUSTOM)
+            take_input(g, NULL);
         close_item(g);
         return;
     case GLM_CHAT_EVENT_CALL_CUT:
@@ -511,6 +576,7 @@ static void free_state(glm_generation *g)
 {
     response_state *r = g->state;
     glm_str_deinit(&r->text);
+    glm_str_deinit(&r->raw);
     glm_str_deinit(&r->name);
     glm_str_deinit(&r->items);
     glm_str_deinit(&r->said);

@@ -30,6 +30,8 @@ RULES = [
     {"all": ["write a file"],
      "answer": "</think><tool_call>write<arg_key>path</arg_key><arg_value>a \"b\".txt</arg_value><arg_key>lines</arg_key><arg_value>[1, 2.50, "
                "{\"k\": null}]</arg_value><arg_key>text</arg_key><arg_value>" + FILE_TEXT + "</arg_value></tool_call><|observation|>"},
+    {"all": ["patch it"], "answer": "</think><tool_call>patch<arg_key>input</arg_key><arg_value>" + FILE_TEXT + "</arg_value></tool_call>"
+     "<tool_call>patch<arg_key>text</arg_key><arg_value>x</arg_value></tool_call><|observation|>"},
     {"all": ["only thought"], "answer": "The answer came as thought.<|user|>"},
     {"all": ["no thought"], "answer": "Plain.<|user|>"},
 ]

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import GLM, MODEL, TOOLS, WEATHER, Base, Server, main, user
+from harness import FILE_TEXT, GLM, MODEL, TOOLS, WEATHER, Base, Server, main, user
 
 
 class Chat(Base):
@@ -133,6 +133,30 @@ class Chat(Base):
         self.assertEqual(status, 200, r)
         self.assertEqual({c["function"]["name"] for c in r["choices"][0]["message"]["tool_calls"]}, {"now"})
 
+    def test_tools_that_are_no_functions(self):
+        tools = [{"type": "web_search", "web_search": {"enable": True}}, {"type": "retrieval"},
+                 {"type": "custom", "custom": {"name": "patch", "description": "takes text"}}]
+        body = {"messages": user("patch it"), "tools": tools}
+        status, r = self.s.post("/v1/chat/completions", body)
+        calls = r["choices"][0]["message"]["tool_calls"]
+        self.assertEqual([(c["type"], c["function"]["name"]) for c in calls], [("function", "patch")] * 2)
+        self.assertEqual(json.loads(calls[0]["function"]["arguments"]), {"input": FILE_TEXT})
+        n = self.s.post("/v1/chat/completions/input_tokens", body)[1]["input_tokens"]
+        self.assertEqual(n, r["usage"]["prompt_tokens"])
+        other = {"type": "custom", "custom": {"name": "other"}}
+        status, r = self.s.post("/v1/chat/completions", {**body, "tool_choice": other})
+        self.assertEqual((status, r["error"]["param"]), (400, "tool_choice"))
+
+    def test_reasoning_as_content(self):
+        body = {"messages": user("stop here"), "stop": "END", "reasoning_format": "none"}
+        whole = self.s.post("/v1/chat/completions", body)[1]["choices"][0]["message"]
+        self.assertEqual(whole["content"], "<think>END is not seen here.</think>one two ")
+        self.assertNotIn("reasoning_content", whole)
+        chunks = [e["choices"][0]["delta"] for _, e in self.s.events("/v1/chat/completions", body)[:-1]]
+        self.assertEqual("".join(d.get("content", "") for d in chunks), whole["content"])
+        self.assertFalse(any("reasoning_content" in d for d in chunks))
+        self.assertEqual(self.s.post("/v1/chat/completions", {**body, "reasoning_format": 5})[0], 400)
+
     def test_refusals_name_the_field(self):
         for field, value in (("temperature", 3), ("temperature", "1"), ("top_p", -1), ("n", 9), ("max_tokens", 0),
                              ("stop", 5), ("stop", ["x"] * 17), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101}),
@@ -234,6 +258,37 @@ class Responses(Base):
             status, r = self.s.post("/v1/responses", {"input": "x", field: value})
             self.assertEqual((status, r["error"]["param"]), (400, field))
         self.assertEqual(self.s.call("GET", "/v1/responses/resp_1")[0], 404)
+
+
+class Custom(Base):
+    """Tools of Responses whose input is text."""
+    BODY = {"input": "patch it", "tools": [{"type": "custom", "name": "patch", "format": {"type": "text"}}]}
+
+    def test_input_is_text(self):
+        _, r = self.s.post("/v1/responses", self.BODY)
+        first, second = r["output"]
+        self.assertEqual((first["type"], first["id"][:4], first["name"], first["input"]), ("custom_tool_call", "ctc_", "patch", FILE_TEXT))
+        self.assertEqual(second["input"], '{"text": "x"}')  # not what was asked for: all there is
+        self.assertNotIn("arguments", first)
+        events = self.s.events("/v1/responses", self.BODY)
+        done = [e for name, e in events if name == "response.output_item.done"]
+        self.assertEqual([e["item"]["input"] for e in done], [FILE_TEXT, second["input"]])
+        for index, text in enumerate((FILE_TEXT, second["input"])):
+            here = [(name, e) for name, e in events if e.get("output_index") == index and "custom_tool_call_input" in name]
+            self.assertEqual("".join(e["delta"] for _, e in here[:-1]), text)
+            self.assertEqual((here[-1][0], here[-1][1]["input"]), ("response.custom_tool_call_input.done", text))
+        self.assertGreater(len([e for name, e in events if name == "response.custom_tool_call_input.delta" and e["output_index"] == 0]), 5)
+        # What comes back is what was said: nothing of it is read again but the last page.
+        back = {**self.BODY, "input": user("patch it") + r["output"] + [
+            {"type": "custom_tool_call_output", "call_id": i["call_id"], "output": "done"} for i in r["output"]] + user("say hello")}
+        usage = self.s.post("/v1/responses", back)[1]["usage"]
+        before = r["usage"]["input_tokens"] + r["usage"]["output_tokens"]
+        self.assertGreaterEqual(usage["input_tokens_details"]["cached_tokens"], before - before % 64 - 64)
+
+    def test_inside_a_namespace(self):
+        tools = [{"type": "namespace", "name": "patch", "tools": [{"type": "custom", "name": "x"}]}, *self.BODY["tools"]]
+        _, r = self.s.post("/v1/responses", {"input": "patch it", "tools": tools})
+        self.assertEqual([i["type"] for i in r["output"]], ["custom_tool_call"] * 2)
 
 
 class Completions(Base):
