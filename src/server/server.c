@@ -233,7 +233,8 @@ static bool check_peer(glm_call *call)
     const char *origin = glm_http_header(call->x, "Origin");
     if (host && s->auth.n_keys == 0 && !glm_auth_host_is_local(host, s->p.host)) {
         glm_answer_error(call, 421, "host_not_allowed", NULL, 0,
-                         "this server does not answer for the host that was asked for");
+                         "this server does not answer for the host that was asked for; with "
+                         "keys (--key-file) it answers for any");
         return false;
     }
     if (origin && !glm_auth_origin_is_fine(origin, host)) {

@@ -55,7 +55,7 @@ class Server:
                                          "--script", script, *options],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent)
         line = self.process.stdout.readline()
-        if not line.startswith("listening on http://"):
+        if not line.startswith(("listening on http://", "listening on https://")):
             said = self.process.stderr.read()
             self.stop()
             raise RuntimeError("no start-up line: " + line + said)

@@ -4,10 +4,13 @@
 
 usage: server_test.py GLM MODEL [TEST...]
 """
+import http.client
 import json
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -592,6 +595,32 @@ class Keys(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("Address already in use", run.stderr)
         self.assertEqual(s.stop(signal.SIGINT), 0)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "no openssl to make a certificate with")
+class Tls(unittest.TestCase):
+    def test_whole_and_streamed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cert, key = folder + "/cert.pem", folder + "/key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+            s = Server("--tls-cert", cert, "--tls-key", key)
+            trust = ssl.create_default_context(cafile=cert)
+            for stream, end in ((False, b"}"), (True, b"\n\ndata: [DONE]\n\n")):
+                c = http.client.HTTPSConnection("localhost", s.port, timeout=30, context=trust)
+                c.request("POST", "/v1/chat/completions", json.dumps({"messages": user("say hello"), "stream": stream}))
+                r = c.getresponse()
+                text = r.read()
+                self.assertEqual(r.status, 200)
+                self.assertTrue(text.endswith(end), text[-200:])
+                c.close()
+            with socket.create_connection(("127.0.0.1", s.port), 10) as c:  # no handshake
+                c.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                try:
+                    self.assertNotIn(b"200", c.recv(1000))
+                except ConnectionResetError:
+                    pass
+            self.assertEqual(s.stop(), 0)
 
 
 class Progress(unittest.TestCase):
