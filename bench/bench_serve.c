@@ -3,9 +3,10 @@
  * The scheduler under load, one JSON line a result:
  *
  *   streams   1, 4, 8, 16 running streams: tokens a second of all, time between two tokens of one
- *   beside    1 and 4 running streams, alone and while a long prompt is read: time between two tokens, and the prompt's speed
+ *   beside    1 and 4 running streams, alone and while a long prompt is read: time between two tokens, and the prompt's speed; "after" are
+ *             the streams alone again, which have grown longer meanwhile
  *
- * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS]]]
+ * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS]]]]     STREAMS: only beside as many, at most 16
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -171,15 +172,18 @@ static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt
     uint64_t read_begin = reader.start_ns, read_end = reader.token_ns[0];
     pthread_mutex_unlock(&lock);
     for (uint32_t i = 0; i < n; i++)
+        wait_for(&s[i], s[i].n + 200);
+    for (uint32_t i = 0; i < n; i++)
         glm_request_cancel(s[i].request);
     for (uint32_t i = 0; i < n; i++)
         wait_for(&s[i], UINT32_MAX);
     gaps a = gaps_between(s, n, alone, read_begin), b = gaps_between(s, n, read_begin, read_end);
+    gaps after = gaps_between(s, n, read_end, UINT64_MAX);
     printf("{\"bench\":\"serve\",\"case\":\"beside\",\"streams\":%u,\"prompt\":%u,"
            "\"alone_p50_ms\":%.3f,\"alone_p99_ms\":%.3f,\"gap_p50_ms\":%.3f,\"gap_p90_ms\":%.3f,"
-           "\"gap_p99_ms\":%.3f,\"ratio_p50\":%.2f,\"ratio_p99\":%.2f,\"prompt_tokens_per_s\":%.1f,"
-           "\"gaps\":%zu,\"complete\":%s}\n",
-           n, n_prompt, a.p50, a.p99, b.p50, b.p90, b.p99, b.p50 / a.p50, b.p99 / a.p99,
+           "\"gap_p99_ms\":%.3f,\"after_p50_ms\":%.3f,\"ratio_p50\":%.2f,\"ratio_p99\":%.2f,"
+           "\"prompt_tokens_per_s\":%.1f,\"gaps\":%zu,\"complete\":%s}\n",
+           n, n_prompt, a.p50, a.p99, b.p50, b.p90, b.p99, after.p50, b.p50 / a.p50, b.p99 / a.p99,
            (double)n_prompt / ((double)(read_end - read_begin) * 1e-9), b.n,
            s[0].done_ns > read_end ? "true" : "false");
     fflush(stdout);
@@ -191,7 +195,7 @@ static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        die("usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS]]]");
+        die("usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS]]]]");
     uint32_t n_prompt = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000;
     uint32_t n_generated = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 200;
     glm_model *model;
@@ -212,10 +216,14 @@ int main(int argc, char **argv)
     if (glm_scheduler_create(&scheduler, model, &p, &err) != GLM_OK)
         die(err.text);
     const uint32_t streams[] = {1, 4, 8, 16};
-    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+    const uint32_t n_beside = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 0;
+    for (size_t i = 0; !n_beside && i < sizeof streams / sizeof streams[0]; i++)
         bench_streams(scheduler, streams[i], n_generated, info.n_token);
-    bench_beside(scheduler, 1, n_prompt, p.engine.n_ctx, info.n_token);
-    bench_beside(scheduler, 4, n_prompt, p.engine.n_ctx, info.n_token);
+    for (size_t i = 0; !n_beside && i < 2; i++)
+        bench_beside(scheduler, streams[i], n_prompt, p.engine.n_ctx, info.n_token);
+    if (n_beside)
+        bench_beside(scheduler, n_beside < STREAMS_MAX ? n_beside : STREAMS_MAX, n_prompt,
+                     p.engine.n_ctx, info.n_token);
     glm_scheduler_destroy(scheduler);
     glm_model_close(model);
     return 0;
