@@ -6,6 +6,7 @@
 #include "server/server_internal.h"
 
 #define BODY_DEPTH_MAX 64u
+#define BODY_FIELDS_MAX 4096u
 
 bool glm_field_refuse(glm_field_error *err, const char *param, const char *fmt, ...)
 {
@@ -83,6 +84,9 @@ bool glm_read_body(glm_call *call, glm_arena *arena, const glm_json **root)
     glm_status st = glm_json_read(root, arena, body.data, body.length, BODY_DEPTH_MAX, &err);
     if (st == GLM_OK && (*root)->type != GLM_JSON_OBJECT)
         st = glm_fail(&err, GLM_EFORMAT, "expected an object");
+    if (st == GLM_OK && (*root)->length > BODY_FIELDS_MAX)
+        st = glm_fail(&err, GLM_EFORMAT, "expected at most %u fields, got %zu", BODY_FIELDS_MAX,
+                      (*root)->length);
     if (st == GLM_OK)
         return true;
     glm_arena_deinit(arena);

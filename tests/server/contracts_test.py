@@ -211,6 +211,11 @@ class Fields(Contract):
         for kind in ("enabled", "disabled", "adaptive"):
             self.accepted(MESSAGES, thinking={"type": kind, "budget_tokens": 1024})
 
+    def test_too_many_fields(self):
+        for path, body in APIS.items():
+            many = {**body, **{f"x{i}": 1 for i in range(4097)}}
+            self.refused(path, many, 400, ("invalid_request_error", "invalid_json"), "invalid_request_error")
+
     def test_duplicate_names(self):
         """The last one wins, and it is the one that is checked."""
         status, _, text = self.s.call("POST", COMPLETIONS, '{"prompt": "x", "max_tokens": 1, "temperature": 9, "temperature": 1}')
