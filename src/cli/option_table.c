@@ -319,7 +319,7 @@ const cli_option cli_options[N_OPTIONS] = {
     [OPT_FOLLOW_LINKS] = {.name = "follow-links", .kind = KIND_FLAG, .commands = IN_ENGINE | IN_TOKENIZER | IN_WHOLE,
         .help = "Follow symbolic links out of the model's folder; those of a Hugging Face cache always are."},
     [OPT_ISA] = {.name = "isa", .kind = KIND_CHOICE, .argument = "LEVEL",
-        .choices = "scalar|avx2|avxvnni|avx512|avx512vnni|amx|neon|dotprod|i8mm|sve", .commands = IN_ENGINE,
+        .choices = "scalar|avx2|avxvnni|avx512|avx512vnni|amx|neon|dotprod|i8mm|sve|svei8mm", .commands = IN_ENGINE,
         .default_text = "the best of this machine", .help = "Use no better instruction set than this one."},
     [OPT_SEED] = {.name = "seed", .kind = KIND_COUNT, .argument = "N", .max = UINT64_MAX, .commands = IN_ENGINE,
         .default_text = "drawn, and printed", .help = "Seed of all random draws: same seed, same text."},

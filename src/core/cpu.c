@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/cpu.h"
 
-/* Intel SDM vol. 2A, CPUID; vol. 1, 13.3 (state components 1, 2: SSE, AVX; 5, 6, 7: AVX-512). */
-enum { STATE_AVX = 0x06, STATE_AVX512 = 0xe6 };
+/* Intel SDM vol. 2A, CPUID; vol. 1, 13.3 (state components 1, 2: SSE, AVX; 5, 6, 7: AVX-512; 17, 18: AMX). */
+enum { STATE_AVX = 0x06, STATE_AVX512 = 0xe6, STATE_AMX = 0x60000 };
 enum { EAX, EBX, ECX, EDX };
 
 static bool has_bits(uint64_t word, uint64_t bits)
@@ -35,22 +35,31 @@ glm_cpu glm_cpu_of_x86(const glm_cpu_x86 *x86)
         cpu.has_avx2 && has_bits(leaf7[EBX], avx512_f_dq_bw_vl) && has_bits(saved, STATE_AVX512);
     cpu.has_avx512vnni =
         cpu.has_avx512 && has_bits(leaf7[EBX], bmi2) && has_bits(leaf7[ECX], avx512_vnni);
+    const uint32_t amx_tile_int8 = 1U << 24 | 1U << 25;
+    cpu.has_amx =
+        cpu.has_avx512vnni && has_bits(leaf7[EDX], amx_tile_int8) && has_bits(saved, STATE_AMX);
     return cpu;
 }
 
-glm_cpu glm_cpu_of_arm(uint64_t hwcap, uint64_t hwcap2)
+glm_cpu glm_cpu_of_arm(uint64_t hwcap, uint64_t hwcap2, uint32_t sve_bytes)
 {
     /* Linux, arch/arm64/include/uapi/asm/hwcap.h */
-    const uint64_t asimd = 1U << 1, asimddp = 1U << 20, i8mm2 = 1U << 13;
+    const uint64_t asimd = 1U << 1, asimddp = 1U << 20, sve = 1U << 22, i8mm2 = 1U << 13,
+                   svei8mm2 = 1U << 9;
     glm_cpu cpu = {.has_neon = has_bits(hwcap, asimd)};
     cpu.has_dotprod = cpu.has_neon && has_bits(hwcap, asimddp);
     cpu.has_i8mm = cpu.has_dotprod && has_bits(hwcap2, i8mm2);
+    cpu.sve_bytes = cpu.has_neon && has_bits(hwcap, sve) ? sve_bytes : 0;
+    cpu.has_sve = cpu.sve_bytes == 32 || cpu.sve_bytes == 64;
+    cpu.has_svei8mm = cpu.has_sve && has_bits(hwcap2, svei8mm2);
     return cpu;
 }
 
 #if defined __x86_64__
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void ask_cpuid(void *data, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
@@ -71,16 +80,37 @@ glm_cpu glm_cpu_detect(void)
     return glm_cpu_of_x86(&(glm_cpu_x86){.cpuid = ask_cpuid, .xcr0 = ask_xcr0});
 }
 
-#elif defined __aarch64__
-
-#include <sys/auxv.h>
-
-glm_cpu glm_cpu_detect(void)
+bool glm_cpu_allow_amx(void)
 {
-    return glm_cpu_of_arm(getauxval(AT_HWCAP), getauxval(AT_HWCAP2));
+    /* Linux, Documentation/x86/xstate.rst: ARCH_REQ_XCOMP_PERM, component 18 (tile data). */
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    return glm_cpu_detect().has_amx && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
 #else
+
+bool glm_cpu_allow_amx(void)
+{
+    return false;
+}
+
+#endif
+
+#if defined __aarch64__
+
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+glm_cpu glm_cpu_detect(void)
+{
+    /* Linux, include/uapi/linux/prctl.h; an error where there is no SVE, which nobody looks at then. */
+    enum { SVE_GET_LENGTH = 51, LENGTH_MASK = 0xffff };
+    int length = prctl(SVE_GET_LENGTH, 0, 0, 0, 0);
+    return glm_cpu_of_arm(getauxval(AT_HWCAP), getauxval(AT_HWCAP2),
+                          length > 0 ? (uint32_t)length & LENGTH_MASK : 0);
+}
+
+#elif !defined __x86_64__
 
 glm_cpu glm_cpu_detect(void)
 {

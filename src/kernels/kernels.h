@@ -24,9 +24,12 @@ typedef enum glm_isa {
     GLM_ISA_AVXVNNI,    /* and AVX-VNNI: processors without AVX-512 */
     GLM_ISA_AVX512,     /* AVX2 and AVX-512 F, BW, VL, DQ */
     GLM_ISA_AVX512VNNI, /* and AVX-512 VNNI */
+    GLM_ISA_AMX,        /* and AMX-INT8 */
     GLM_ISA_NEON,
     GLM_ISA_DOTPROD, /* and dot products of bytes */
     GLM_ISA_I8MM,    /* and products of matrices of bytes */
+    GLM_ISA_SVE,     /* NEON and SVE with vectors of 256 or 512 bits; of 128 they gain nothing */
+    GLM_ISA_SVEI8MM, /* and products of matrices of bytes in them */
     GLM_ISA_COUNT,
 } glm_isa;
 
@@ -61,7 +64,7 @@ typedef struct glm_kernels {
 /** Fill *k for `isa`: scalar first, then everything that level and those below it have. */
 void glm_kernels_init(glm_kernels *k, glm_isa isa);
 
-/** The highest level that glm_isa_is_usable. */
+/** The highest level that glm_isa_is_usable, AMX apart: its instructions never ran on hardware, so it is only taken by name. */
 glm_isa glm_kernels_best_isa(void);
 
 /** "scalar", "avx2", ...; "unknown" otherwise. */

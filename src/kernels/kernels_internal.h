@@ -46,7 +46,9 @@
 GLM_KERNEL_SLOTS(GLM_DECLARE)
 #undef GLM_DECLARE
 
-#define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx2, glm_##slot##_avx512, glm_##slot##_neon;
+#define GLM_DECLARE(slot)                                                                          \
+    glm_##slot##_fn glm_##slot##_avx2, glm_##slot##_avx512, glm_##slot##_neon,                     \
+        glm_##slot##_sve256, glm_##slot##_sve512;
 GLM_SIMD_SLOTS(GLM_DECLARE)
 #undef GLM_DECLARE
 
@@ -55,7 +57,9 @@ GLM_DOT8_SLOTS(GLM_DECLARE)
 GLM_DECLARE(qmatmul)
 #undef GLM_DECLARE
 
-glm_qmatmul_fn glm_qmatmul_avxvnni, glm_qmatmul_neon, glm_qmatmul_dotprod, glm_qmatmul_i8mm;
+glm_qmatmul_fn glm_qmatmul_avxvnni, glm_qmatmul_amx, glm_qmatmul_neon, glm_qmatmul_dotprod,
+    glm_qmatmul_i8mm, glm_qmatmul_sve256, glm_qmatmul_sve512, glm_qmatmul_svei8mm256,
+    glm_qmatmul_svei8mm512;
 
 #define GLM_DECLARE(slot) glm_##slot##_fn glm_##slot##_avx2;
 GLM_QMATMUL_SLOTS(GLM_DECLARE)

@@ -29,7 +29,7 @@ typedef void chk_fn(chk_ctx *ctx);
 
 chk_fn chk_matmul, chk_row_sum, chk_decode_row;
 chk_fn chk_act_quantize, chk_qmatmul;
-glm_qmatmul_fn chk_qmatmul_avxvnni; /* stand_in_avxvnni.c, x86 only */
+glm_qmatmul_fn chk_qmatmul_avxvnni, chk_qmatmul_amx; /* stand_in_*.c, x86 only */
 chk_fn chk_rmsnorm, chk_layernorm, chk_rope;
 chk_fn chk_silu_mul, chk_sigmoid, chk_add, chk_axpy;
 chk_fn chk_kv_encode, chk_attn_scores, chk_attn_scores_q8, chk_softmax, chk_attn_sum;

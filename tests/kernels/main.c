@@ -67,23 +67,40 @@ static uint64_t check_level(glm_isa isa, glm_isa below, const char *only, uint64
 }
 
 #if defined __x86_64__
-/* The AVX-VNNI kernel where only AVX-512 VNNI can run it: stand_in_avxvnni.c. */
-static uint64_t check_stand_in(const char *only, uint64_t seed, unsigned n_rounds,
+/* Kernels whose own instructions this machine has not, with what it has in their place: stand_in_*.c, which need AVX-512 VNNI. */
+static uint64_t check_stand_in(glm_isa isa, glm_qmatmul_fn *qmatmul, const char *how,
+                               const char *only, uint64_t seed, unsigned n_rounds,
                                uint64_t *n_cases)
 {
     glm_kernels ref, now;
+    if (glm_isa_is_usable(isa) || (only && strcmp(only, "qmatmul") != 0))
+        return 0;
     glm_kernels_init(&ref, GLM_ISA_SCALAR);
     glm_kernels_init(&now, GLM_ISA_AVX2);
-    now.qmatmul = chk_qmatmul_avxvnni;
+    now.isa = isa;
+    now.qmatmul = qmatmul;
     chk_ctx ctx = {&now, &ref, false, "qmatmul", seed, 0, 0, ""};
-    if (only && strcmp(only, "qmatmul") != 0)
-        return 0;
     for (unsigned round = 0; round < n_rounds; round++)
         chk_qmatmul(&ctx);
-    printf("avxvnni qmatmul      %8" PRIu64 " cases  %s (compiled for AVX-512 VNNI)\n", ctx.n_cases,
-           ctx.n_failures ? "FAILED" : "ok");
+    printf("%-7s qmatmul      %8" PRIu64 " cases  %s (%s)\n", glm_isa_name(isa), ctx.n_cases,
+           ctx.n_failures ? "FAILED" : "ok", how);
     *n_cases += ctx.n_cases;
     return ctx.n_failures + (ctx.n_cases == 0);
+}
+
+static uint64_t check_stand_ins(glm_isa top, const char *only, uint64_t seed, unsigned n_rounds,
+                                uint64_t *n_cases)
+{
+    uint64_t n_failures = 0;
+    if (!glm_isa_is_usable(GLM_ISA_AVX512VNNI))
+        return 0;
+    if (top >= GLM_ISA_AVXVNNI)
+        n_failures += check_stand_in(GLM_ISA_AVXVNNI, chk_qmatmul_avxvnni,
+                                     "compiled for AVX-512 VNNI", only, seed, n_rounds, n_cases);
+    if (top >= GLM_ISA_AVX512VNNI)
+        n_failures += check_stand_in(GLM_ISA_AMX, chk_qmatmul_amx, "with a model of tiles", only,
+                                     seed, n_rounds, n_cases);
+    return n_failures;
 }
 #endif
 
@@ -136,9 +153,7 @@ int main(int argc, char **argv)
     if (is_bench)
         return 0;
 #if defined __x86_64__
-    if (!glm_isa_is_usable(GLM_ISA_AVXVNNI) && glm_isa_is_usable(GLM_ISA_AVX512VNNI) &&
-        top >= GLM_ISA_AVXVNNI)
-        n_failures += check_stand_in(only, seed, n_rounds, &n_cases);
+    n_failures += check_stand_ins(top, only, seed, n_rounds, &n_cases);
 #endif
     printf("%" PRIu64 " cases, %" PRIu64 " failures\n", n_cases, n_failures);
     return n_failures || n_cases == 0 ? 1 : 0;

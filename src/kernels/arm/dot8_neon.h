@@ -56,33 +56,9 @@ static inline void vi_store_bytes(void *p, vi a)
     memcpy(p, &bytes, sizeof bytes);
 }
 
-/* Byte i of a, b, c, d side by side, for 16 i. */
-static inline void byte_interleave4(void *out, const void *a, const void *b, const void *c,
-                                    const void *d)
-{
-    uint8x16x4_t rows = {{vld1q_u8(a), vld1q_u8(b), vld1q_u8(c), vld1q_u8(d)}};
-    vst4q_u8(out, rows);
-}
-
 static inline vf vf_from_int(vi a)
 {
     return vcvtq_f32_s32(vreinterpretq_s32_u32(a));
-}
-
-static inline void dword_transpose4(void *out, size_t stride_bytes, const void *a, const void *b,
-                                    const void *c, const void *d)
-{
-    uint32x4_t r0 = vreinterpretq_u32_u8(vld1q_u8(a)), r1 = vreinterpretq_u32_u8(vld1q_u8(b));
-    uint32x4_t r2 = vreinterpretq_u32_u8(vld1q_u8(c)), r3 = vreinterpretq_u32_u8(vld1q_u8(d));
-    uint64x2_t t0 = vreinterpretq_u64_u32(vtrn1q_u32(r0, r1));
-    uint64x2_t t1 = vreinterpretq_u64_u32(vtrn2q_u32(r0, r1));
-    uint64x2_t t2 = vreinterpretq_u64_u32(vtrn1q_u32(r2, r3));
-    uint64x2_t t3 = vreinterpretq_u64_u32(vtrn2q_u32(r2, r3));
-    uint8_t *to = out;
-    vst1q_u8(to, vreinterpretq_u8_u64(vtrn1q_u64(t0, t2)));
-    vst1q_u8(to + stride_bytes, vreinterpretq_u8_u64(vtrn1q_u64(t1, t3)));
-    vst1q_u8(to + 2 * stride_bytes, vreinterpretq_u8_u64(vtrn2q_u64(t0, t2)));
-    vst1q_u8(to + 3 * stride_bytes, vreinterpretq_u8_u64(vtrn2q_u64(t1, t3)));
 }
 
 #endif

@@ -5,10 +5,10 @@
 #ifndef GLM_KERNELS_ARM_VEC_NEON_H
 #define GLM_KERNELS_ARM_VEC_NEON_H
 
-#include <arm_neon.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "kernels/arm/vec128.h"
 
 #define KERNEL(slot) glm_##slot##_neon
 #define GLM_TILE_TOK 6
@@ -145,23 +145,6 @@ static inline vf vf_load_f8_bits(const void *p)
     return vreinterpretq_f32_u32(vandq_u32(bits, vdupq_n_u32(0x87f00000)));
 }
 
-typedef uint8x16_t vb;
-
-static inline vb vb_zero(void)
-{
-    return vdupq_n_u8(0);
-}
-
-static inline vb vb_max_doubled(vb a, const void *p)
-{
-    return vmaxq_u8(a, vshlq_n_u8(vld1q_u8(p), 1));
-}
-
-static inline bool vb_has(vb a, int byte)
-{
-    return vmaxvq_u8(vceqq_u8(a, vdupq_n_u8((uint8_t)byte))) != 0;
-}
-
 static inline vf vf_load_i8(const void *p)
 {
     uint32_t bytes;
@@ -192,25 +175,6 @@ static inline void vf_rope_step(float *x, const float *cos_table, const float *s
     v.val[0] = vfmaq_f32(vnegq_f32(vmulq_f32(b, s)), a, c);
     v.val[1] = vfmaq_f32(vmulq_f32(b, c), a, s);
     vst2q_f32(x, v);
-}
-
-/* The trees of four sums whose 16 partial sums lie at p, 16 floats apart. */
-static inline float32x4_t vec_tree_to_4(const float *p)
-{
-    return vaddq_f32(vaddq_f32(vld1q_f32(p), vld1q_f32(p + 8)),
-                     vaddq_f32(vld1q_f32(p + 4), vld1q_f32(p + 12)));
-}
-
-static inline void vec_tree4(float out[4], const float *p)
-{
-    float32x4_t a = vec_tree_to_4(p), b = vec_tree_to_4(p + 16);
-    float32x4_t c = vec_tree_to_4(p + 32), d = vec_tree_to_4(p + 48);
-    /* t0 + t2 and t1 + t3 of each sum, then their sum. */
-    float32x2_t ua = vadd_f32(vget_low_f32(a), vget_high_f32(a));
-    float32x2_t ub = vadd_f32(vget_low_f32(b), vget_high_f32(b));
-    float32x2_t uc = vadd_f32(vget_low_f32(c), vget_high_f32(c));
-    float32x2_t ud = vadd_f32(vget_low_f32(d), vget_high_f32(d));
-    vst1q_f32(out, vpaddq_f32(vcombine_f32(ua, ub), vcombine_f32(uc, ud)));
 }
 
 #endif

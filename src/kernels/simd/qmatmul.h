@@ -11,8 +11,9 @@
  * The vocabulary (x86/qvec_avx2.h ...): KERNEL, QR, Q_TILE, Q_WIDE_SIGNED; qi and qf, vectors of QR 32-bit integers and floats;
  * qi_zero load store set1 set1_8 bcast add sub add8 sub8 min8 mul and or srl sra sll; qi_table (16 bytes in each 128-bit lane),
  * qi_shuffle8, qi_or_where; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4 (16
- * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves. Q_ROWS and Q_COLUMNS name files with products of
- * the instruction set's own: a code book's rows times one token, a panel's columns times several (simd/qmmla.h).
+ * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves. Q_ROWS, Q_COLUMNS and Q_MANY
+ * name files with products of the instruction set's own: a code book's rows times one token, a panel's columns times several (simd/qmmla.h), a
+ * panel times a fixed number of tokens (x86/qamx.h).
  */
 #ifndef GLM_KERNELS_SIMD_QMATMUL_H
 #define GLM_KERNELS_SIMD_QMATMUL_H
@@ -139,6 +140,21 @@ QV void tile_256(shape s, int n_tok, float *acc, const panel *p, const glm_act_2
     }
 }
 
+#ifdef Q_MANY
+#include Q_MANY
+#else
+/* Around a product with n_tok tokens. */
+QV void begin_many(uint32_t n_tok)
+{
+    (void)n_tok;
+}
+
+QV void end_many(uint32_t n_tok)
+{
+    (void)n_tok;
+}
+#endif
+
 /* Tokens 0..n_tok-1, whose blocks of this panel's columns are x: the largest tiles first. */
 #define TILES(n, call)                                                                             \
     for (; t + n <= n_tok; t += n)                                                                 \
@@ -148,6 +164,9 @@ QV void tiles_32(shape s, uint32_t n_tok, float *acc, const panel *p, const glm_
                  int n_blocks)
 {
     uint32_t t = 0;
+#ifdef Q_MANY
+    TILES(MANY, many_32(s, acc + t * QR, p, x + t, n_blocks));
+#endif
 #define CALL(n) tile_32(s, n, acc + t * QR, p, x + t, n_blocks)
 #if Q_TILE_IS_8
     TILES(8, CALL(8));
@@ -161,6 +180,9 @@ QV void tiles_32(shape s, uint32_t n_tok, float *acc, const panel *p, const glm_
 QV void tiles_256(shape s, uint32_t n_tok, float *acc, const panel *p, const glm_act_256 *const *x)
 {
     uint32_t t = 0;
+#ifdef Q_MANY
+    TILES(MANY, many_256(s, acc + t * QR, p, x + t));
+#endif
 #define CALL(n) tile_256(s, n, acc + t * QR, p, x + t)
 #if Q_TILE_IS_8
     TILES(8, CALL(8));
@@ -443,6 +465,7 @@ void KERNEL(qmatmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t r
     if (x->n_tok == 1 && multiply_lines(out, w, row0, n_rows, glm_act_row(x, 0)))
         return;
 #endif
+    begin_many(x->n_tok);
     for (uint32_t t = 0; t < x->n_tok; t += Q_TOK) {
         uint32_t n_tok = x->n_tok - t < Q_TOK ? x->n_tok - t : Q_TOK;
         for (uint32_t r = 0; r < n_rows; r += QR) {
@@ -456,6 +479,7 @@ void KERNEL(qmatmul)(float *out, size_t out_stride, const glm_mat *w, uint32_t r
             }
         }
     }
+    end_many(x->n_tok);
 }
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectors for AVX-512 F, BW, VL, DQ, VNNI, in the vocabulary that simd/qmatmul.h is written in (listed there). To be included by
- * files with the suffix _avx512vnni.c only.
+ * files with the suffix _avx512vnni.c or _amx.c only.
  */
 #ifndef GLM_KERNELS_X86_QVEC_AVX512VNNI_H
 #define GLM_KERNELS_X86_QVEC_AVX512VNNI_H
@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef KERNEL
 #define KERNEL(slot) glm_##slot##_avx512vnni
+#endif
 #define Q_TILE_IS_8 1
 #define QV static inline __attribute__((always_inline))
 

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/arm/vec_sve.h"
+
+#include "kernels/simd/norm.h"
