@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* check-kernels [--only TEXT] [--isa NAME] [--seed N] [--rounds N] [--bench] */
+/* check-kernels [--only TEXT] [--from NAME] [--isa NAME] [--seed N] [--rounds N] [--bench] */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,15 +106,15 @@ static uint64_t check_stand_ins(glm_isa top, const char *only, uint64_t seed, un
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: check-kernels [--only FAMILY|SLOT] [--isa NAME] [--seed N] [--rounds "
-                    "N] [--bench]\n");
+    fprintf(stderr, "usage: check-kernels [--only FAMILY|SLOT] [--from NAME] [--isa NAME] "
+                    "[--seed N] [--rounds N] [--bench]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
     const char *only = NULL;
-    glm_isa top = glm_kernels_best_isa();
+    glm_isa bottom = GLM_ISA_SCALAR, top = glm_kernels_best_isa();
     uint64_t seed = 1;
     unsigned n_rounds = 1;
     bool is_bench = false;
@@ -129,7 +129,10 @@ int main(int argc, char **argv)
             seed = strtoull(argv[++i], NULL, 0);
         else if (strcmp(argv[i], "--rounds") == 0)
             n_rounds = (unsigned)strtoul(argv[++i], NULL, 0);
-        else if (strcmp(argv[i], "--isa") != 0 || !glm_isa_parse(argv[++i], &top))
+        else if (strcmp(argv[i], "--from") == 0) {
+            if (!glm_isa_parse(argv[++i], &bottom))
+                return usage();
+        } else if (strcmp(argv[i], "--isa") != 0 || !glm_isa_parse(argv[++i], &top))
             return usage();
     }
     printf("check-kernels: seed %" PRIu64 ", %u round(s)\n", seed, n_rounds);
@@ -143,7 +146,9 @@ int main(int argc, char **argv)
         else if (i > (int)top)
             printf("%-7s not run: --isa %s\n", glm_isa_name(isa), glm_isa_name(top));
         else {
-            if (is_bench)
+            if (i < (int)bottom)
+                printf("%-7s not run: --from %s\n", glm_isa_name(isa), glm_isa_name(bottom));
+            else if (is_bench)
                 chk_bench(isa, only);
             else
                 n_failures += check_level(isa, below, only, seed, n_rounds, &n_cases);
