@@ -3,7 +3,7 @@
  * Our integer products beside ik_llama.cpp's own (iqk_mul_mat) on the same bytes and shapes, in turns, one thread. Activations are
  * quantised before in both. Built outside the tree against the peer's headers and library: `bench/peer.py kernels`.
  *
- *     peer_kernels [-n ROUNDS] [-t TYPE] [--isa NAME] [--mib N]
+ *     peer_kernels [-n ROUNDS] [-t TYPE] [-s SHAPE] [--isa NAME] [--mib N]
  *
  * One JSON line a type and shape: one token times a matrix that fits the second-level cache ("cache") and one of 64 MiB
  * ("memory"), GB/s of weights; 512 tokens times 256 rows, Gop/s. Medians of the rounds with the lowest and highest; `ratio` is the
@@ -34,6 +34,7 @@ typedef struct bench {
     size_t peer_act_bytes;
     int peer_act_type;
     float *out, *peer_out;
+    const char *shape; /* the only one, or NULL */
 } bench;
 
 static double now(void)
@@ -121,6 +122,8 @@ static double difference(const bench *b)
 static void measure(bench *b, const char *shape, uint32_t n_rows, uint32_t n_tok, int rounds,
                     double least)
 {
+    if (b->shape && strcmp(b->shape, shape) != 0)
+        return;
     double ours[ROUNDS_MAX], peer[ROUNDS_MAX], ratio[ROUNDS_MAX];
     b->n_rows = n_rows;
     b->n_tok = n_tok;
@@ -202,9 +205,9 @@ static void fill_acts(bench *b)
     free(x);
 }
 
-static void bench_type(glm_isa isa, int type, int rounds, size_t n_bytes)
+static void bench_type(glm_isa isa, int type, const char *shape, int rounds, size_t n_bytes)
 {
-    bench b = {.type = type};
+    bench b = {.type = type, .shape = shape};
     glm_kernels_init(&b.k, isa);
     b.peer_act_type = ggml_internal_get_type_traits((enum ggml_type)type).vec_dot_type;
     b.peer_act_bytes = ggml_row_size((enum ggml_type)b.peer_act_type, N_COLS);
@@ -241,7 +244,7 @@ int main(int argc, char **argv)
         GGML_TYPE_IQ3_XXS, GGML_TYPE_IQ3_S, GGML_TYPE_IQ4_NL,  GGML_TYPE_IQ4_XS, GGML_TYPE_MXFP4,
     };
     int rounds = 5;
-    const char *only = NULL;
+    const char *only = NULL, *shape = NULL;
     size_t mib = 64;
     glm_isa isa = glm_kernels_best_isa();
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -249,6 +252,8 @@ int main(int argc, char **argv)
             rounds = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "-t") == 0)
             only = argv[i + 1];
+        else if (strcmp(argv[i], "-s") == 0)
+            shape = argv[i + 1];
         else if (strcmp(argv[i], "--mib") == 0)
             mib = (size_t)atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--isa") != 0 || !glm_isa_parse(argv[i + 1], &isa))
@@ -260,6 +265,6 @@ int main(int argc, char **argv)
     ggml_free(ggml_init(params));
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!only || strcmp(only, ggml_type_name((enum ggml_type)types[i])) == 0)
-            bench_type(isa, types[i], rounds, mib << 20);
+            bench_type(isa, types[i], shape, rounds, mib << 20);
     return 0;
 }

@@ -31,9 +31,6 @@ enum {
 
 #include "kernels/simd/qcodebook.h"
 #include "kernels/simd/qunpack.h"
-#ifdef Q_ROWS
-#include Q_ROWS
-#endif
 
 #ifdef Q_COLUMNS
 #include Q_COLUMNS

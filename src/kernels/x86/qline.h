@@ -11,6 +11,7 @@
 #ifndef GLM_KERNELS_X86_QLINE_H
 #define GLM_KERNELS_X86_QLINE_H
 
+#include "kernels/simd/qunpack.h"
 #include "kernels/x86/qrow.h"
 
 enum {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * One token times rows of the formats whose codes are indices into books (IQ1, IQ2, IQ3). Nothing would be gained by turning rows
- * into lanes first: a row's values are gathered as bytes (quant/codebooks.h), multiplied by the token's columns and by the scales
- * of their groups, and added up in a vector, whose lanes are summed at the end, of QR rows together. The sums are integers, so their
- * order is free. For many tokens the same formats make panels: simd/qcodebook.h.
+ * Rows of the formats whose codes are indices into books (IQ1, IQ2, IQ3). For one token nothing would be gained by turning rows into
+ * lanes first: a row's values are gathered as bytes (quant/codebooks.h), multiplied by the token's columns and by the scales of
+ * their groups, and added up in a vector, whose lanes are summed at the end, of QR rows together. The sums are integers, so their
+ * order is free. For many tokens the same values, with signs and the format's offset, are a panel's codes (simd/qcodebook.h).
  *
  * Indices, signs and scales of a row are taken apart in vectors of 256 bits for every instruction set; values, products and sums are
  * vectors of QB bytes: q_lanes, q_octets, q_quads, q_negate, q_madd_scaled, q_index9 (qvec_avx2.h, qvec_avx512vnni.h).
@@ -69,6 +69,33 @@ QV qi columns_of(const glm_act_256 *x, int i)
     return qi_load(x->q + QB * i);
 }
 
+/* What a row's values are for: codes of a panel, or a sum of products. */
+typedef struct book_row {
+    bool is_panel;
+    uint8_t *codes;       /* [256] */
+    const glm_act_256 *x; /* or one token... */
+    qi scale, sum;        /* ... and the sum so far, whose scales lie in each lane */
+} book_row;
+
+/* Magnitudes of columns QB * i .. with their signs. */
+QV void take_signed(book_row *t, int i, qi values, const uint8_t *sign, int offset)
+{
+    sign += QB / 8 * i;
+    if (t->is_panel)
+        qi_store(t->codes + QB * i, qi_add8(q_negate(values, sign), qi_set1_8(offset)));
+    else
+        t->sum = add_scaled(t->sum, values, q_negate(columns_of(t->x, i), sign), t->scale, i);
+}
+
+/* IQ1's values: 32 for each index, 8 more where the shift is up. A code is 8 for each index, plus 7 or 9. */
+QV void take_shifted(book_row *t, int i, qi values)
+{
+    if (t->is_panel)
+        qi_store(t->codes + QB * i, qi_add8(qi_srl(values, 2), qi_set1_8(7)));
+    else
+        t->sum = add_scaled(t->sum, values, columns_of(t->x, i), t->scale, i);
+}
+
 /* 2 * a + 1 of small bytes. */
 QV __m128i odd_bytes(__m128i a)
 {
@@ -114,43 +141,38 @@ QV qi split_signs(uint8_t sign[32], __m256i word)
     return scales_of_32(odd_bytes(_mm_packus_epi16(words, words)));
 }
 
-QV qi row_iq2_xxs(const glm_block_iq2_xxs *b, const glm_act_256 *x)
+QV void row_iq2_xxs(book_row *t, const glm_block_iq2_xxs *b)
 {
     uint8_t sign[32];
     __m256 low = _mm256_castsi256_ps(load256(b->qs)),
            high = _mm256_castsi256_ps(load256(b->qs + 32));
     __m256i odd = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd));
-    qi sum = qi_zero(), scale = split_signs(sign, _mm256_permute4x64_epi64(odd, 0xd8));
+    t->scale = split_signs(sign, _mm256_permute4x64_epi64(odd, 0xd8));
 #pragma GCC unroll 8
     for (int i = 0; i < 256 / QB; i++) {
         const uint64_t *at[QB / 8];
 #pragma GCC unroll 8
         for (int j = 0; j < QB / 8; j++)
             at[j] = &glm_iq2_xxs_octets[b->qs[QB / 4 * i + j / 4 * 8 + j % 4]];
-        sum =
-            add_scaled(sum, q_octets(at), q_negate(columns_of(x, i), sign + QB / 8 * i), scale, i);
+        take_signed(t, i, q_octets(at), sign, 64);
     }
-    return sum;
 }
 
-/* acc += the values of 8-column entries `index` of a book, with signs. */
-QV qi multiply_octets(const uint64_t *octets, const uint64_t *index, const uint8_t sign[32],
-                      qi scale, const glm_act_256 *x)
+/* The values of 8-column entries `index` of a book, with signs. */
+QV void take_octets(book_row *t, const uint64_t *octets, const uint64_t *index,
+                    const uint8_t sign[32])
 {
-    qi sum = qi_zero();
 #pragma GCC unroll 8
     for (int i = 0; i < 256 / QB; i++) {
         const uint64_t *at[QB / 8];
 #pragma GCC unroll 8
         for (int j = 0; j < QB / 8; j++)
             at[j] = octets + index_at(index, QB / 8 * i + j);
-        sum =
-            add_scaled(sum, q_octets(at), q_negate(columns_of(x, i), sign + QB / 8 * i), scale, i);
+        take_signed(t, i, q_octets(at), sign, 64);
     }
-    return sum;
 }
 
-QV qi row_iq2_xs(const glm_block_iq2_xs *b, const glm_act_256 *x)
+QV void row_iq2_xs(book_row *t, const glm_block_iq2_xs *b)
 {
     uint8_t sign[32];
     uint64_t index[8];
@@ -160,8 +182,8 @@ QV qi row_iq2_xs(const glm_block_iq2_xs *b, const glm_act_256 *x)
     take_indices(index + 4, _mm256_and_si256(high, nine));
     __m256i seven = _mm256_packus_epi16(_mm256_srli_epi16(low, 9), _mm256_srli_epi16(high, 9));
     _mm256_storeu_si256((void *)sign, even_parity(_mm256_permute4x64_epi64(seven, 0xd8)));
-    qi scale = q_lanes(nibble_scales(_mm_loadl_epi64((const void *)b->scales)));
-    return multiply_octets(glm_iq2_xs_octets, index, sign, scale, x);
+    t->scale = q_lanes(nibble_scales(_mm_loadl_epi64((const void *)b->scales)));
+    take_octets(t, glm_iq2_xs_octets, index, sign);
 }
 
 /* 16 indices of 8 bits in qs, 2 in the four bytes of qh. */
@@ -177,31 +199,30 @@ QV void join_index10(uint64_t index[4], const uint8_t *qs, const uint8_t *qh)
     take_indices(index, _mm256_or_si256(_mm256_cvtepu8_epi16(load128(qs)), high));
 }
 
-QV qi row_iq2_s(const glm_block_iq2_s *b, const glm_act_256 *x)
+QV void row_iq2_s(book_row *t, const glm_block_iq2_s *b)
 {
     uint64_t index[8];
     join_index10(index, b->qs, b->qh);
     join_index10(index + 4, b->qs + 16, b->qh + 4);
-    qi scale = q_lanes(nibble_scales(_mm_loadl_epi64((const void *)b->scales)));
-    return multiply_octets(glm_iq2_s_octets, index, b->signs, scale, x);
+    t->scale = q_lanes(nibble_scales(_mm_loadl_epi64((const void *)b->scales)));
+    take_octets(t, glm_iq2_s_octets, index, b->signs);
 }
 
-QV qi row_iq3_xxs(const glm_block_iq3_xxs *b, const glm_act_256 *x)
+QV void row_iq3_xxs(book_row *t, const glm_block_iq3_xxs *b)
 {
     uint8_t sign[32];
-    qi sum = qi_zero(), scale = split_signs(sign, load256(b->signs));
+    t->scale = split_signs(sign, load256(b->signs));
 #pragma GCC unroll 8
     for (int i = 0; i < 256 / QB; i++) {
         const uint32_t *at[QB / 4];
 #pragma GCC unroll 16
         for (int j = 0; j < QB / 4; j++)
             at[j] = &glm_iq3_xxs_quads[b->qs[QB / 4 * i + j]];
-        sum = add_scaled(sum, q_quads(at), q_negate(columns_of(x, i), sign + QB / 8 * i), scale, i);
+        take_signed(t, i, q_quads(at), sign, 64);
     }
-    return sum;
 }
 
-QV qi row_iq3_s(const glm_block_iq3_s *b, const glm_act_256 *x)
+QV void row_iq3_s(book_row *t, const glm_block_iq3_s *b)
 {
     uint16_t index[64];
     int32_t nibbles;
@@ -209,17 +230,15 @@ QV qi row_iq3_s(const glm_block_iq3_s *b, const glm_act_256 *x)
 #pragma GCC unroll 8
     for (int i = 0; i < 128 / QB; i++)
         q_index9(index + QB / 2 * i, b->qs + QB / 2 * i, b->qh + QB / 16 * i);
-    qi sum = qi_zero(), scale = scales_of_32(nibble_scales(_mm_cvtsi32_si128(nibbles)));
+    t->scale = scales_of_32(nibble_scales(_mm_cvtsi32_si128(nibbles)));
 #pragma GCC unroll 8
     for (int i = 0; i < 256 / QB; i++) {
         const uint32_t *at[QB / 4];
 #pragma GCC unroll 16
         for (int j = 0; j < QB / 4; j++)
             at[j] = glm_iq3_s_quads + index[QB / 4 * i + j];
-        sum = add_scaled(sum, q_quads(at), q_negate(columns_of(x, i), b->signs + QB / 8 * i), scale,
-                         i);
+        take_signed(t, i, q_quads(at), b->signs, 16);
     }
-    return sum;
 }
 
 /* 16 indices of 8 bits in qs, 3 from bits 0, 3, 6, 9 of the four words of qh on. */
@@ -245,26 +264,46 @@ QV qi quarter(qi sum)
     return qi_sra(sum, 2);
 }
 
-QV qi row_iq1_s(const glm_block_iq1_s *b, const glm_act_256 *x)
+/* Octets of IQ1, and 8 more in those whose byte of `is_down` has bit 3 clear; no more where that is NULL. */
+QV void take_iq1(book_row *t, const uint64_t *index, const qi *is_down)
 {
-    uint64_t index[8];
-    join_index11(index, b->qs, b->qh);
-    join_index11(index + 4, b->qs + 16, b->qh + 8);
-    __m128i qh = load128(b->qh), odd = _mm_and_si128(_mm_srli_epi16(qh, 11), _mm_set1_epi16(14));
-    odd = _mm_or_si128(odd, _mm_set1_epi16(1));
-    __m128i less = _mm_and_si128(_mm_srai_epi16(qh, 15), _mm_set1_epi16(-36 ^ -28));
-    less = _mm_xor_si128(less, _mm_set1_epi16(-28));
-    less = _mm_madd_epi16(_mm_mullo_epi16(odd, less), load128(x->sum32));
-    qi scale = scales_of_32(_mm_packus_epi16(odd, odd)), sum = q_first(less);
 #pragma GCC unroll 8
     for (int i = 0; i < 256 / QB; i++) {
         const uint64_t *at[QB / 8];
 #pragma GCC unroll 8
         for (int j = 0; j < QB / 8; j++)
             at[j] = glm_iq1_octets + index_at(index, QB / 8 * i + j);
-        sum = add_scaled(sum, q_octets(at), columns_of(x, i), scale, i);
+        qi values = q_octets(at);
+        if (is_down) {
+            qi each = qi_shuffle8(is_down[QB * i / 128], qi_load(octet_bytes + QB * i % 128));
+            values = qi_or(values, qi_andnot(each, qi_set1_8(8)));
+        }
+        take_shifted(t, i, values);
     }
-    return quarter(sum);
+}
+
+QV void row_iq1_s(book_row *t, const glm_block_iq1_s *b)
+{
+    uint64_t index[8];
+    join_index11(index, b->qs, b->qh);
+    join_index11(index + 4, b->qs + 16, b->qh + 8);
+    __m128i qh = load128(b->qh), down = _mm_srai_epi16(qh, 15);
+    if (t->is_panel) {
+        __m128i each = _mm_packs_epi16(down, down);
+        each = _mm_unpacklo_epi8(each, each);
+        const qi is_down[2] = {q_lanes(_mm_unpacklo_epi8(each, each)),
+                               q_lanes(_mm_unpackhi_epi8(each, each))};
+        take_iq1(t, index, is_down);
+        return;
+    }
+    __m128i odd = _mm_and_si128(_mm_srli_epi16(qh, 11), _mm_set1_epi16(14));
+    odd = _mm_or_si128(odd, _mm_set1_epi16(1));
+    __m128i less =
+        _mm_xor_si128(_mm_and_si128(down, _mm_set1_epi16(-36 ^ -28)), _mm_set1_epi16(-28));
+    t->scale = scales_of_32(_mm_packus_epi16(odd, odd));
+    t->sum = q_first(_mm_madd_epi16(_mm_mullo_epi16(odd, less), load128(t->x->sum32)));
+    take_iq1(t, index, NULL);
+    t->sum = quarter(t->sum);
 }
 
 /* The 16 odd scales of three bits in four words. */
@@ -280,7 +319,7 @@ QV __m256i scales_iq1_m(const uint8_t *p)
     return _mm256_or_si256(q, _mm256_set1_epi16(1));
 }
 
-QV qi row_iq1_m(const glm_block_iq1_m *b, const glm_act_256 *x)
+QV void row_iq1_m(book_row *t, const glm_block_iq1_m *b)
 {
     uint64_t index[8];
     const __m128i low4 = _mm_set1_epi8(15), three = _mm_set1_epi8(7);
@@ -293,36 +332,38 @@ QV qi row_iq1_m(const glm_block_iq1_m *b, const glm_act_256 *x)
         __m128i low_index = _mm_unpacklo_epi8(qs, high), high_index = _mm_unpackhi_epi8(qs, high);
         take_indices(index + 4 * i, _mm256_setr_m128i(low_index, high_index));
     }
-    __m256i words = scales_iq1_m(b->scales);
-    __m256i less =
-        _mm256_madd_epi16(_mm256_mullo_epi16(words, _mm256_set1_epi16(-36)), load256(x->sum16));
-    qi scale = q_lanes(
-        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
-    qi sum =
-        q_first(_mm_add_epi32(_mm256_castsi256_si128(less), _mm256_extracti128_si256(less, 1)));
-    const qi shift[2] = {q_lanes(nibble[0]), q_lanes(nibble[1])}, eight = qi_set1_8(8);
-#pragma GCC unroll 8
-    for (int i = 0; i < 256 / QB; i++) {
-        const uint64_t *at[QB / 8];
-#pragma GCC unroll 8
-        for (int j = 0; j < QB / 8; j++)
-            at[j] = glm_iq1_octets + index_at(index, QB / 8 * i + j);
-        /* 32 * i - 28 where the shift is up, its bit 0 */
-        qi up = qi_shuffle8(shift[QB * i / 128], qi_load(octet_bytes + QB * i % 128));
-        qi values = qi_or(q_octets(at), qi_andnot(up, eight));
-        sum = add_scaled(sum, values, columns_of(x, i), scale, i);
+    const qi is_down[2] = {q_lanes(nibble[0]), q_lanes(nibble[1])};
+    if (!t->is_panel) {
+        __m256i words = scales_iq1_m(b->scales);
+        __m256i less = _mm256_madd_epi16(_mm256_mullo_epi16(words, _mm256_set1_epi16(-36)),
+                                         load256(t->x->sum16));
+        t->scale = q_lanes(
+            _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+        t->sum =
+            q_first(_mm_add_epi32(_mm256_castsi256_si128(less), _mm256_extracti128_si256(less, 1)));
     }
-    return quarter(sum);
+    take_iq1(t, index, is_down);
+    t->sum = quarter(t->sum);
 }
 
-/* A block of QR rows: the sums of rows as lanes. */
+/* A block of QR rows: the sums of rows as lanes, and codes. */
 #define DEFINE_ROWS(name)                                                                          \
     QV qi rows_##name(const uint8_t *p, size_t stride, const glm_act_256 *x)                       \
     {                                                                                              \
         qi sum[QR];                                                                                \
-        for (int r = 0; r < QR; r++)                                                               \
-            sum[r] = row_##name((const void *)(p + (size_t)r * stride), x);                        \
+        for (int r = 0; r < QR; r++) {                                                             \
+            book_row t = {.x = x, .sum = qi_zero()};                                               \
+            row_##name(&t, (const void *)(p + (size_t)r * stride));                                \
+            sum[r] = t.sum;                                                                        \
+        }                                                                                          \
         return qi_sum_rows(sum);                                                                   \
+    }                                                                                              \
+    QV void codes_##name(uint8_t *codes, const uint8_t *p, size_t stride)                          \
+    {                                                                                              \
+        for (int r = 0; r < QR; r++) {                                                             \
+            book_row t = {.is_panel = true, .codes = codes + 256 * r, .sum = qi_zero()};           \
+            row_##name(&t, (const void *)(p + (size_t)r * stride));                                \
+        }                                                                                          \
     }
 DEFINE_ROWS(iq1_s)
 DEFINE_ROWS(iq1_m)

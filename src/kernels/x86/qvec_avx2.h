@@ -20,8 +20,6 @@
 
 #define Q_ROWS "kernels/x86/qline.h"
 
-#include "kernels/simd/qspread.h"
-
 enum {
     QR = 8,     /* rows of a panel, lanes of a vector */
     Q_TILE = 4, /* tokens of a register tile */
@@ -332,22 +330,6 @@ QV qi q_srl_halves(qi a, unsigned low, unsigned high)
 QV qi q_first256(__m256i a)
 {
     return a;
-}
-
-/* ---- Code books: bytes to values. (Bits to bytes without pdep, which is slow on some.) ---- */
-
-/* Part i of a row's codes, 32 of them: a table's value each, minus where its bit of `sign` is set, else plus. */
-QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi minus)
-{
-    const __m256i byte =
-        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
-    int32_t signs = (int32_t)(sign[i / 2] >> (i % 2 * 32) & 0xffffffff);
-    __m256i at = _mm256_shuffle_epi8(_mm256_set1_epi32(signs), byte);
-    __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(at, bit), bit);
-    qi code = qi_load(codes);
-    return _mm256_blendv_epi8(_mm256_shuffle_epi8(plus, code), _mm256_shuffle_epi8(minus, code),
-                              is_set);
 }
 
 /* ---- Code books, row by row (x86/qrow.h) ---- */

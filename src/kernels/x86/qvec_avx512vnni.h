@@ -337,35 +337,6 @@ QV qi q_first256(__m256i a)
     return _mm512_zextsi256_si512(a);
 }
 
-/* ---- Code books: bits of an entry to bytes, and bytes to values ---- */
-
-QV uint64_t q_spread1(uint32_t eight)
-{
-    return _pdep_u64(eight, UINT64_C(0x0101010101010101));
-}
-
-QV uint64_t q_spread2(uint32_t entry)
-{
-    return _pdep_u64(entry, UINT64_C(0x0303030303030303));
-}
-
-QV uint32_t q_spread3(uint32_t entry)
-{
-    return _pdep_u32(entry, 0x07070707);
-}
-
-QV uint32_t q_spread7(uint32_t bits28)
-{
-    return _pdep_u32(bits28, 0x7f7f7f7f);
-}
-
-/* Part i of a row's codes, 64 of them: a table's value each, minus where its bit of `sign` is set, else plus. */
-QV qi q_select(const uint8_t *codes, const uint64_t *sign, int i, qi plus, qi minus)
-{
-    qi code = qi_load(codes);
-    return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(plus, code), sign[i], minus, code);
-}
-
 /* ---- Code books, row by row (x86/qrow.h) ---- */
 
 QV qi qi_andnot(qi a, qi b) /* b without the bits of a */
