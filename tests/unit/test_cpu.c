@@ -182,7 +182,7 @@ static const fake fakes[] = {
      AVX2 | BMI2 | AVX512_ALL,
      AVX512_VNNI,
      0,
-     7,
+     0xc7,
      {.has_avx2 = true},
      0},
     {"Sapphire Rapids",
