@@ -6,7 +6,9 @@
  *   beside    1 and 4 running streams, alone and while a long prompt is read: time between two tokens, and the prompt's speed; "after" are
  *             the streams alone again, which have grown longer meanwhile
  *
- * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS]]]]     STREAMS: only beside as many, at most 16
+ * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS [START]]]]]
+ *
+ * STREAMS: only beside as many, at most 16; START: they begin when as many tokens of the prompt have been read
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ typedef struct stream {
     glm_request *request;
     uint64_t *token_ns; /* [n_max] */
     uint32_t n, n_max;
+    uint32_t n_read; /* of the prompt, as far as it was told */
     uint64_t done_ns, first_ns, start_ns;
     double prefill_s;
 } stream;
@@ -43,6 +46,8 @@ static void take(void *ctx, const glm_event *e)
     pthread_mutex_lock(&lock);
     if (e->kind == GLM_EVENT_STARTED)
         s->start_ns = now;
+    if (e->kind == GLM_EVENT_PREFILL)
+        s->n_read = e->n_done;
     if (e->kind == GLM_EVENT_TOKEN && s->n < s->n_max)
         s->token_ns[s->n++] = now;
     if (e->kind == GLM_EVENT_DONE) {
@@ -154,48 +159,77 @@ static void bench_streams(glm_scheduler *scheduler, uint32_t n, uint32_t n_gener
         end(&s[i]);
 }
 
-static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt, uint32_t n_ctx,
-                         uint32_t n_vocab)
+/* Until so much of the prompt has been read, or the stream is over. */
+static void wait_read(const stream *s, uint32_t n_read)
 {
-    stream s[STREAMS_MAX], reader;
-    uint32_t n_max = n_ctx - 64;
+    pthread_mutex_lock(&lock);
+    while (s->n_read < n_read && !s->n && !s->done_ns)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void begin_streams(stream *s, uint32_t n, glm_scheduler *scheduler, uint32_t n_max,
+                          uint32_t n_vocab)
+{
     for (uint32_t i = 0; i < n; i++)
         begin(&s[i], scheduler, 200 + i, 64, n_max, n_vocab);
     for (uint32_t i = 0; i < n; i++)
         wait_for(&s[i], 100);
-    uint64_t alone = glm_clock_ns();
-    for (uint32_t i = 0; i < n; i++)
-        wait_for(&s[i], s[i].n + 200);
-    begin(&reader, scheduler, 300 + n, n_prompt, 1, n_vocab);
-    wait_for(&reader, 1);
-    pthread_mutex_lock(&lock);
-    uint64_t read_begin = reader.start_ns, read_end = reader.token_ns[0];
-    pthread_mutex_unlock(&lock);
-    for (uint32_t i = 0; i < n; i++)
-        wait_for(&s[i], s[i].n + 200);
+}
+
+static void end_streams(stream *s, uint32_t n)
+{
     for (uint32_t i = 0; i < n; i++)
         glm_request_cancel(s[i].request);
     for (uint32_t i = 0; i < n; i++)
         wait_for(&s[i], UINT32_MAX);
-    gaps a = gaps_between(s, n, alone, read_begin), b = gaps_between(s, n, read_begin, read_end);
-    gaps after = gaps_between(s, n, read_end, UINT64_MAX);
-    printf("{\"bench\":\"serve\",\"case\":\"beside\",\"streams\":%u,\"prompt\":%u,"
+    for (uint32_t i = 0; i < n; i++)
+        end(&s[i]);
+}
+
+/* n streams by themselves, then beside a prompt from its token `start` on. */
+static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt, uint32_t start,
+                         uint32_t n_ctx, uint32_t n_vocab)
+{
+    stream s[STREAMS_MAX], reader;
+    uint32_t n_max = n_ctx - 64;
+    begin_streams(s, n, scheduler, n_max, n_vocab);
+    uint64_t alone = glm_clock_ns();
+    for (uint32_t i = 0; i < n; i++)
+        wait_for(&s[i], s[i].n + 200);
+    gaps a = gaps_between(s, n, alone, glm_clock_ns());
+    if (start)
+        end_streams(s, n);
+    begin(&reader, scheduler, 300 + n, n_prompt, 1, n_vocab);
+    wait_read(&reader, start);
+    if (start)
+        begin_streams(s, n, scheduler, n_max, n_vocab);
+    uint64_t together = glm_clock_ns();
+    wait_for(&reader, 1);
+    pthread_mutex_lock(&lock);
+    uint64_t read_begin = start ? together : reader.start_ns, read_end = reader.token_ns[0];
+    pthread_mutex_unlock(&lock);
+    for (uint32_t i = 0; i < n; i++)
+        wait_for(&s[i], s[i].n + 200);
+    gaps b = gaps_between(s, n, read_begin, read_end);
+    gaps after = gaps_between(s, n, read_end, glm_clock_ns());
+    printf("{\"bench\":\"serve\",\"case\":\"beside\",\"streams\":%u,\"prompt\":%u,\"start\":%u,"
            "\"alone_p50_ms\":%.3f,\"alone_p99_ms\":%.3f,\"gap_p50_ms\":%.3f,\"gap_p90_ms\":%.3f,"
            "\"gap_p99_ms\":%.3f,\"after_p50_ms\":%.3f,\"ratio_p50\":%.2f,\"ratio_p99\":%.2f,"
            "\"prompt_tokens_per_s\":%.1f,\"gaps\":%zu,\"complete\":%s}\n",
-           n, n_prompt, a.p50, a.p99, b.p50, b.p90, b.p99, after.p50, b.p50 / a.p50, b.p99 / a.p99,
-           (double)n_prompt / ((double)(read_end - read_begin) * 1e-9), b.n,
-           s[0].done_ns > read_end ? "true" : "false");
+           n, n_prompt, start, a.p50, a.p99, b.p50, b.p90, b.p99, after.p50, b.p50 / a.p50,
+           b.p99 / a.p99, (double)(n_prompt - start) / ((double)(read_end - read_begin) * 1e-9),
+           b.n, !s[0].done_ns ? "true" : "false");
     fflush(stdout);
-    for (uint32_t i = 0; i < n; i++)
-        end(&s[i]);
+    end_streams(s, n);
     end(&reader);
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        die("usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS]]]]");
+        die("usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS "
+            "[START]]]]]");
     uint32_t n_prompt = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000;
     uint32_t n_generated = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 200;
     glm_model *model;
@@ -220,10 +254,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; !n_beside && i < sizeof streams / sizeof streams[0]; i++)
         bench_streams(scheduler, streams[i], n_generated, info.n_token);
     for (size_t i = 0; !n_beside && i < 2; i++)
-        bench_beside(scheduler, streams[i], n_prompt, p.engine.n_ctx, info.n_token);
+        bench_beside(scheduler, streams[i], n_prompt, 0, p.engine.n_ctx, info.n_token);
     if (n_beside)
         bench_beside(scheduler, n_beside < STREAMS_MAX ? n_beside : STREAMS_MAX, n_prompt,
-                     p.engine.n_ctx, info.n_token);
+                     argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, p.engine.n_ctx,
+                     info.n_token);
     glm_scheduler_destroy(scheduler);
     glm_model_close(model);
     return 0;
