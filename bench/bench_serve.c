@@ -6,9 +6,10 @@
  *   beside    1 and 4 running streams, alone and while a long prompt is read: time between two tokens, and the prompt's speed; "after" are
  *             the streams alone again, which have grown longer meanwhile
  *
- * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS [START]]]]]
+ * Usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS [START [SECONDS]]]]]]
  *
- * STREAMS: only beside as many, at most 16; START: they begin when as many tokens of the prompt have been read
+ * STREAMS: only beside as many, at most 16; START: they begin when as many tokens of the prompt have been read; SECONDS: then the prompt is
+ * given up, however much is left of it
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -168,6 +169,16 @@ static void wait_read(const stream *s, uint32_t n_read)
     pthread_mutex_unlock(&lock);
 }
 
+/* Until its first token, or as long. */
+static void wait_seconds(const stream *s, uint32_t seconds)
+{
+    const uint64_t end_ns = glm_clock_ns() + (uint64_t)seconds * 1000000000u;
+    pthread_mutex_lock(&lock);
+    while (!s->n && !s->done_ns && (!seconds || glm_clock_ns() < end_ns))
+        pthread_cond_wait(&changed, &lock); /* streams' tokens come all the time */
+    pthread_mutex_unlock(&lock);
+}
+
 static void begin_streams(stream *s, uint32_t n, glm_scheduler *scheduler, uint32_t n_max,
                           uint32_t n_vocab)
 {
@@ -189,7 +200,7 @@ static void end_streams(stream *s, uint32_t n)
 
 /* n streams by themselves, then beside a prompt from its token `start` on. */
 static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt, uint32_t start,
-                         uint32_t n_ctx, uint32_t n_vocab)
+                         uint32_t seconds, uint32_t n_ctx, uint32_t n_vocab)
 {
     stream s[STREAMS_MAX], reader;
     uint32_t n_max = n_ctx - 64;
@@ -205,20 +216,26 @@ static void bench_beside(glm_scheduler *scheduler, uint32_t n, uint32_t n_prompt
     if (start)
         begin_streams(s, n, scheduler, n_max, n_vocab);
     uint64_t together = glm_clock_ns();
-    wait_for(&reader, 1);
+    uint32_t n_before = reader.n_read;
+    wait_seconds(&reader, seconds);
     pthread_mutex_lock(&lock);
-    uint64_t read_begin = start ? together : reader.start_ns, read_end = reader.token_ns[0];
+    const uint32_t n_read = (reader.n ? n_prompt : reader.n_read) - n_before;
+    uint64_t read_begin = start ? together : reader.start_ns;
+    uint64_t read_end = reader.n ? reader.token_ns[0] : glm_clock_ns();
     pthread_mutex_unlock(&lock);
+    glm_request_cancel(reader.request);
+    wait_for(&reader, UINT32_MAX);
     for (uint32_t i = 0; i < n; i++)
         wait_for(&s[i], s[i].n + 200);
     gaps b = gaps_between(s, n, read_begin, read_end);
     gaps after = gaps_between(s, n, read_end, glm_clock_ns());
-    printf("{\"bench\":\"serve\",\"case\":\"beside\",\"streams\":%u,\"prompt\":%u,\"start\":%u,"
+    printf("{\"bench\":\"serve\",\"case\":\"beside\",\"streams\":%u,\"prompt\":%u,\"from\":%u,"
+           "\"to\":%u,"
            "\"alone_p50_ms\":%.3f,\"alone_p99_ms\":%.3f,\"gap_p50_ms\":%.3f,\"gap_p90_ms\":%.3f,"
            "\"gap_p99_ms\":%.3f,\"after_p50_ms\":%.3f,\"ratio_p50\":%.2f,\"ratio_p99\":%.2f,"
            "\"prompt_tokens_per_s\":%.1f,\"gaps\":%zu,\"complete\":%s}\n",
-           n, n_prompt, start, a.p50, a.p99, b.p50, b.p90, b.p99, after.p50, b.p50 / a.p50,
-           b.p99 / a.p99, (double)(n_prompt - start) / ((double)(read_end - read_begin) * 1e-9),
+           n, n_prompt, n_before, n_before + n_read, a.p50, a.p99, b.p50, b.p90, b.p99, after.p50,
+           b.p50 / a.p50, b.p99 / a.p99, (double)n_read / ((double)(read_end - read_begin) * 1e-9),
            b.n, !s[0].done_ns ? "true" : "false");
     fflush(stdout);
     end_streams(s, n);
@@ -229,7 +246,7 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         die("usage: bench_serve MODEL [PROMPT_TOKENS [GENERATED_TOKENS [THREADS [STREAMS "
-            "[START]]]]]");
+            "[START [SECONDS]]]]]]");
     uint32_t n_prompt = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 2000;
     uint32_t n_generated = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 200;
     glm_model *model;
@@ -254,10 +271,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; !n_beside && i < sizeof streams / sizeof streams[0]; i++)
         bench_streams(scheduler, streams[i], n_generated, info.n_token);
     for (size_t i = 0; !n_beside && i < 2; i++)
-        bench_beside(scheduler, streams[i], n_prompt, 0, p.engine.n_ctx, info.n_token);
+        bench_beside(scheduler, streams[i], n_prompt, 0, 0, p.engine.n_ctx, info.n_token);
     if (n_beside)
         bench_beside(scheduler, n_beside < STREAMS_MAX ? n_beside : STREAMS_MAX, n_prompt,
-                     argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, p.engine.n_ctx,
+                     argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0,
+                     argc > 7 ? (uint32_t)strtoul(argv[7], NULL, 10) : 0, p.engine.n_ctx,
                      info.n_token);
     glm_scheduler_destroy(scheduler);
     glm_model_close(model);
