@@ -159,7 +159,7 @@ static void extremes(chk_ctx *ctx, glm_type type)
     static const uint8_t fills[] = {0x00, 0xff, 0x7f, 0x80, 0xf0, 0x0f, 0x88};
     const glm_type_info *info = glm_type_get(type);
     const glm_act_layout layout = glm_act_layout_of(type);
-    const uint32_t n_cols = 512, n_rows = 16;
+    const uint32_t n_cols = 1024, n_rows = 16; /* long enough for products along the rows */
     size_t row_bytes = n_cols / info->n_elems * info->n_bytes, stride = glm_act_row_bytes(n_cols);
     for (size_t f = 0; f < sizeof fills; f++)
         for (int sign = -1; sign <= 1; sign += 2) {

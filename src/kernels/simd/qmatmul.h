@@ -365,16 +365,18 @@ static format format_of(glm_type type)
 typedef void lines_fn(float *out, const uint8_t *const *row, uint32_t n_cols, const void *x,
                       line_place place);
 
-/* NULL where formats gain nothing from it. */
-static lines_fn *lines_of(glm_type type)
+/* NULL where formats gain nothing from it, or rows are too short: what begins and ends four rows is more than it saves. */
+static lines_fn *lines_of(glm_type type, uint32_t n_cols)
 {
+    if (n_cols < LINE_COLS_MIN)
+        return NULL;
     return type == GLM_TYPE_Q8_0 ? lines_q8_0 : type == GLM_TYPE_Q6_K ? lines_q6_k : NULL;
 }
 
 static bool multiply_lines(float *out, const glm_mat *w, uint32_t row0, uint32_t n_rows,
                            const void *x)
 {
-    lines_fn *lines = lines_of(w->type);
+    lines_fn *lines = lines_of(w->type, w->n_cols);
     if (!lines)
         return false;
     const size_t stride = w->row_stride_bytes;

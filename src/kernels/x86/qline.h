@@ -15,8 +15,9 @@
 #include "kernels/x86/qrow.h"
 
 enum {
-    LINES = 4,   /* rows */
-    QS = QR / 4, /* blocks whose sums of four rows fill a vector */
+    LINES = 4,            /* rows */
+    QS = QR / 4,          /* blocks whose sums of four rows fill a vector */
+    LINE_COLS_MIN = 1024, /* shorter rows are not worth it */
 };
 
 /* Asks for what lies `ahead` of n_bytes of four rows, row by row: for short pieces. */
