@@ -28,6 +28,11 @@ wide  clang-tidy-14          static analysis report
 arm64 gcc-aarch64-linux-gnu  cross compiler for 64-bit Arm
 arm64 libc6-dev-arm64-cross  headers of the C library for it
 emulator qemu-user-static    runs programs for Arm and for old processors here
+bochs bochs                  emulates a whole machine with AVX-512
+bochs bochs-term             one of its displays, which it depends on
+bochs isolinux               boots that machine
+bochs syslinux-common        modules of the boot loader
+bochs xorriso                makes the disk it boots from
 '
 
 say() { printf '%s\n' "$*" >&2; }
