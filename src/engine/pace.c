@@ -18,6 +18,9 @@
 /* Steps with pieces of prompts between two of streams alone, which keep their time known. */
 #define MIXED_MAX 16u
 
+/* Steps in a row without a piece of a prompt that waits: an interruption must not make tokens look too dear for ever. */
+#define SKIPPED_MAX 8u
+
 glm_status glm_pace_init(glm_pace *pace, uint32_t n_max, glm_error *err)
 {
     *pace = (glm_pace){.n_max = n_max, .alone_s = glm_new_array(double, (size_t)n_max + 1)};
@@ -103,7 +106,15 @@ uint32_t glm_pace_budget(glm_pace *pace, uint32_t n_streams, uint32_t n_joining,
     double crowd = AIM * slowdown * (double)(n_streams + n_joining) - (double)n_streams;
     n = !n_joining || n > crowd ? n : crowd; /* a row of a prompt for a row of a stream */
     n = n < (double)most ? n : (double)most;
-    return n < 1.0 ? 1 : (uint32_t)n;
+    if (n >= 1.0)
+        return (uint32_t)n;
+    /* One token alone is dearer than that, as deep in a long prompt beside streams of a small model: one in some steps. */
+    pace->saved_s += allowed;
+    if (pace->saved_s < pace->token_s && ++pace->n_skipped < SKIPPED_MAX)
+        return 0;
+    pace->saved_s = 0.0;
+    pace->n_skipped = 0;
+    return 1;
 }
 
 void glm_pace_note(glm_pace *pace, uint32_t n_streams, uint32_t n_read, double seconds)

@@ -16,12 +16,15 @@
 
 /** Times of steps, from which the size of the next piece of a prompt follows. */
 typedef struct glm_pace {
-    uint32_t n_max;   /* most streams */
-    double *alone_s;  /* [n_max + 1] a step of n streams and nothing else; 0: unknown */
-    double token_s;   /* what a prompt token adds to a step; 0: unknown */
-    double known_n;   /* tokens of the pieces that token_s rests on, later ones weighing more */
-    uint32_t n_piece; /* tokens of prompts in the last step beside streams */
-    uint32_t n_mixed; /* steps since the last of streams alone */
+    uint32_t n_max;  /* most streams */
+    double *alone_s; /* [n_max + 1] a step of n streams and nothing else; 0: unknown */
+    double token_s;  /* what a prompt token adds to a step; 0: unknown */
+    double known_n;  /* tokens of the pieces that token_s rests on, later ones weighing more */
+    double
+        saved_s; /* allowed in the steps without a piece, while one token costs more than a step may grow by */
+    uint32_t n_skipped; /* those steps */
+    uint32_t n_piece;   /* tokens of prompts in the last step beside streams */
+    uint32_t n_mixed;   /* steps since the last of streams alone */
 } glm_pace;
 
 /** For at most n_max streams. GLM_ENOMEM. */
@@ -29,7 +32,8 @@ GLM_MUST_CHECK glm_status glm_pace_init(glm_pace *pace, uint32_t n_max, glm_erro
 void glm_pace_deinit(glm_pace *pace);
 
 /**
- * Tokens of prompts for the next step, at most `chunk` together with the streams; 0: streams alone, to learn their time.
+ * Tokens of prompts for the next step, at most `chunk` together with the streams; 0: streams alone, to learn their time or
+ * because a token costs more than a step may grow by: the mean of steps then grows by no more, unless it costs many steps.
  *
  * @param n_joining  streams about to be there: short prompts that wait behind the first. What they will add to a step for as
  *                   long as they answer may be spent on reading them now, so that many who come at once do not wait in line.
