@@ -144,6 +144,8 @@ static void man_text(cli_out *out, const char *text)
             cli_puts(out, "\\(aq");
         else if (*s == '`')
             cli_puts(out, "\\(ga");
+        else if (*s == '|')
+            cli_puts(out, "|\\:"); /* a line may end behind it */
         else
             cli_write(out, s, 1);
         at_line_start = *s == '\n';
