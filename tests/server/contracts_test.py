@@ -239,7 +239,7 @@ class Description(Contract):
         for path, methods in paths.items():
             for method in ("GET", "POST", "PUT"):
                 status = self.s.call(method, path.replace("{id}", "nano52"), "{" if method != "GET" else None)[0]
-                is_served = status not in (404, 405)
+                is_served = status not in (404, 405, 501)
                 self.assertEqual(is_served, method.lower() in methods, (method, path, status))
 
 
@@ -356,9 +356,7 @@ class Quotas(unittest.TestCase):
             answer += piece
         self.assertIn(b"data: [DONE]", answer)
         self.assertEqual(s.process.wait(30), 0)
-        s.process.stdout.close()
-        s.process.stderr.close()
-        s.folder.cleanup()
+        s.close()
 
 
 class Order(unittest.TestCase):
@@ -410,8 +408,7 @@ class Logs(unittest.TestCase):
                 c.recv(1000)
             time.sleep(0.3)
             s.process.send_signal(signal.SIGTERM)
-            _, err = s.process.communicate(timeout=20)
-            s.folder.cleanup()
+            err = s.ended()
         self.assertNotIn("xyzzy", err)
         self.assertNotIn("secret", err)
         lines = [json.loads(line) for line in err.splitlines()]
@@ -457,8 +454,7 @@ class Logs(unittest.TestCase):
             self.assertIn(b"x-should-retry: false", answer)
         metrics = s.call("GET", "/metrics")[2].decode()
         s.process.send_signal(signal.SIGTERM)
-        _, err = s.process.communicate(timeout=20)
-        s.folder.cleanup()
+        err = s.ended()
         self.assertNotIn("xyzzy", err)
         return err, metrics
 
@@ -483,8 +479,7 @@ class Logs(unittest.TestCase):
             c.sendall(b"GET /xyzzy")
             self.assertEqual(c.recv(1000)[9:12], b"408")
         s.process.send_signal(signal.SIGTERM)
-        _, err = s.process.communicate(timeout=20)
-        s.folder.cleanup()
+        err = s.ended()
         self.assertIn('"status": 408, "end": "done", "error": "timeout"', err)
         self.assertNotIn("xyzzy", err)
 
@@ -497,10 +492,9 @@ class Logs(unittest.TestCase):
             s.post(CHAT, {"messages": [{"role": "xyzzy!", "content": 5}]}, {"x-api-key": "secret-key-77"})
             s.post(CHAT, {"messages": user("xyzzy")}, {"x-api-key": "wrong-key-xyzzy"})
             s.process.send_signal(signal.SIGTERM)
-            out, err = s.process.communicate(timeout=20)
-            self.assertNotIn("xyzzy", out + err)
-            self.assertNotIn("secret-key", out + err)
-            s.folder.cleanup()
+            said = s.ended()
+            self.assertNotIn("xyzzy", said)
+            self.assertNotIn("secret-key", said)
 
 
 if __name__ == "__main__":

@@ -51,23 +51,34 @@ class Server:
         script = os.path.join(self.folder.name, "script.json")
         with open(script, "w", encoding="utf-8") as f:
             json.dump(RULES, f)
+        self.said = tempfile.TemporaryFile("w+")  # not a pipe, which nobody would empty
         self.process = subprocess.Popen([GLM, "serve", MODEL, "--port", "0", *([] if "--ctx" in options else ["--ctx", "1000"]),
                                          "--script", script, *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent)
+                                        stdout=subprocess.PIPE, stderr=self.said, text=True, preexec_fn=end_with_parent)
         line = self.process.stdout.readline()
         if not line.startswith(("listening on http://", "listening on https://")):
-            said = self.process.stderr.read()
-            self.stop()
-            raise RuntimeError("no start-up line: " + line + said)
+            raise RuntimeError("no start-up line: " + line + self.ended())
         self.port = int(line.rsplit(":", 1)[1])
 
     def stop(self, signum=signal.SIGTERM):
         self.process.send_signal(signum)
         code = self.process.wait(20)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        self.folder.cleanup()
+        self.close()
         return code
+
+    def ended(self):
+        """Wait for the end of a server that was told to; all it said behind its start-up line."""
+        self.process.wait(20)
+        self.said.seek(0)
+        said = self.process.stdout.read() + self.said.read()
+        self.close()
+        return said
+
+    def close(self):
+        """What is left of a server that has ended."""
+        self.process.stdout.close()
+        self.said.close()
+        self.folder.cleanup()
 
     def call(self, method, path, body=None, headers=None):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
