@@ -13,6 +13,7 @@ const route glm_routes[] = {
     {"GET", "/version", glm_handle_version, O, false},
     {"GET", "/metrics", glm_handle_metrics, O, false},
     {"GET", "/props", glm_handle_props, O, false},
+    {"POST", "/props", glm_handle_declined, O, false},
     {"GET", "/slots", glm_handle_slots, O, false},
     {"POST", "/slots/*", glm_handle_declined, O, false},
     {"GET", "/tokenizer_info", glm_handle_tokenizer_info, O, false},
