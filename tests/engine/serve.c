@@ -88,12 +88,16 @@ static void take_scores(serve_request *r, const glm_event *e)
 
 static void take(void *ctx, const glm_event *e)
 {
+    static uint32_t n_seen;
     serve_request *r = ctx;
     pthread_mutex_lock(&lock);
     r->n_events++;
+    n_seen++;
     r->n_cached = e->n_cached;
-    if (e->kind == GLM_EVENT_STARTED)
+    if (e->kind == GLM_EVENT_STARTED) {
         r->is_started = true;
+        r->started_at = n_seen;
+    }
     if (e->kind == GLM_EVENT_PREFILL)
         r->n_progress++;
     if (e->kind == GLM_EVENT_TOKEN)
@@ -109,6 +113,7 @@ static void take(void *ctx, const glm_event *e)
     }
     if (e->kind == GLM_EVENT_DONE) {
         r->is_done = true;
+        r->done_at = n_seen;
         r->status = e->error ? e->error->status : GLM_OK;
     }
     pthread_cond_broadcast(&changed);

@@ -36,6 +36,7 @@ typedef struct serve_request {
     bool is_started, is_done;
     glm_status status; /* of DONE */
     uint32_t n_cached, n_events, n_progress;
+    uint32_t started_at, done_at; /* numbers in the order of such events of all requests */
     double prompt_logprob[512];
     glm_token_logprob prompt_top[512];
     uint32_t n_scored;
