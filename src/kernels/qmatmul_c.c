@@ -14,7 +14,7 @@ static_assert(sizeof(glm_act_32) == GLM_ACT_BYTES && sizeof(glm_act_256) == GLM_
 
 glm_act_layout glm_act_layout_of(glm_type type)
 {
-#define CASE(TYPE, name, n_elems, group, offset, has_min)                                          \
+#define CASE(TYPE, name, n_elems, group, offset, has_min, max)                                     \
     case GLM_TYPE_##TYPE:                                                                          \
         return n_elems == 32 ? GLM_ACT_32 : GLM_ACT_256;
     switch (type) {
@@ -92,7 +92,7 @@ static float dot_row(const glm_mat *w, uint32_t r, const void *x)
     const char *row = (const char *)w->data + r * w->row_stride_bytes;
     float acc = 0;
     glm_int_block b;
-#define CASE(TYPE, name, n_elems, group, offset, has_min)                                          \
+#define CASE(TYPE, name, n_elems, group, offset, has_min, max)                                     \
     case GLM_TYPE_##TYPE:                                                                          \
         for (uint32_t k = 0; k < w->n_cols; k += n_elems) {                                        \
             const void *block = row + k / n_elems * sizeof(glm_block_##name);                      \

@@ -65,33 +65,33 @@
 // clang-format on
 
 /*
- * Formats that integers stand for (quant/ints.h), X(TYPE, name, elements, group, offset, has_min): glm_block_<name>_ints gives
- * a block; scales and minima are equal within `group` elements; q + offset lies in 0..2 * offset, or 0..63 where offset is 0.
+ * Formats that integers stand for (quant/ints.h), X(TYPE, name, elements, group, offset, has_min, max): glm_block_<name>_ints
+ * gives a block; scales and minima are equal within `group` elements; q + offset lies in 0..max, or |q| where offset is 128.
  */
 // clang-format off
 #define GLM_INT_FORMATS(X) \
-    X(Q4_0, q4_0, 32, 32, 8, 0) \
-    X(Q4_1, q4_1, 32, 32, 0, 1) \
-    X(Q5_0, q5_0, 32, 32, 16, 0) \
-    X(Q5_1, q5_1, 32, 32, 0, 1) \
-    X(Q8_0, q8_0, 32, 32, 128, 0) \
-    X(IQ4_NL, iq4_nl, 32, 32, 128, 0) \
-    X(MXFP4, mxfp4, 32, 32, 16, 0) \
-    X(Q2_K, q2_k, 256, 16, 0, 1) \
-    X(Q3_K, q3_k, 256, 16, 4, 0) \
-    X(Q4_K, q4_k, 256, 32, 0, 1) \
-    X(Q5_K, q5_k, 256, 32, 0, 1) \
-    X(Q6_K, q6_k, 256, 16, 32, 0) \
-    X(IQ1_S, iq1_s, 256, 32, 16, 0) \
-    X(IQ1_M, iq1_m, 256, 16, 16, 0) \
-    X(IQ2_XXS, iq2_xxs, 256, 32, 64, 0) \
-    X(IQ2_XS, iq2_xs, 256, 16, 64, 0) \
-    X(IQ2_S, iq2_s, 256, 16, 64, 0) \
-    X(IQ3_XXS, iq3_xxs, 256, 32, 64, 0) \
-    X(IQ3_S, iq3_s, 256, 32, 16, 0) \
-    X(IQ4_XS, iq4_xs, 256, 32, 128, 0) \
-    X(TQ1_0, tq1_0, 256, 32, 1, 0) \
-    X(TQ2_0, tq2_0, 256, 32, 1, 0)
+    X(Q4_0, q4_0, 32, 32, 8, 0, 15) \
+    X(Q4_1, q4_1, 32, 32, 0, 1, 15) \
+    X(Q5_0, q5_0, 32, 32, 16, 0, 31) \
+    X(Q5_1, q5_1, 32, 32, 0, 1, 31) \
+    X(Q8_0, q8_0, 32, 32, 128, 0, 128) \
+    X(IQ4_NL, iq4_nl, 32, 32, 128, 0, 127) \
+    X(MXFP4, mxfp4, 32, 32, 16, 0, 28) \
+    X(Q2_K, q2_k, 256, 16, 0, 1, 3) \
+    X(Q3_K, q3_k, 256, 16, 4, 0, 7) \
+    X(Q4_K, q4_k, 256, 32, 0, 1, 15) \
+    X(Q5_K, q5_k, 256, 32, 0, 1, 31) \
+    X(Q6_K, q6_k, 256, 16, 32, 0, 63) \
+    X(IQ1_S, iq1_s, 256, 32, 16, 0, 25) \
+    X(IQ1_M, iq1_m, 256, 16, 16, 0, 25) \
+    X(IQ2_XXS, iq2_xxs, 256, 32, 64, 0, 107) \
+    X(IQ2_XS, iq2_xs, 256, 16, 64, 0, 107) \
+    X(IQ2_S, iq2_s, 256, 16, 64, 0, 107) \
+    X(IQ3_XXS, iq3_xxs, 256, 32, 64, 0, 126) \
+    X(IQ3_S, iq3_s, 256, 32, 16, 0, 31) \
+    X(IQ4_XS, iq4_xs, 256, 32, 128, 0, 127) \
+    X(TQ1_0, tq1_0, 256, 32, 1, 0, 2) \
+    X(TQ2_0, tq2_0, 256, 32, 1, 0, 3)
 // clang-format on
 
 #endif

@@ -13,7 +13,7 @@
  * qi_shuffle8, qi_or_where; qi_dot, qi_dot_signed (4 products of 8 bits a lane), qi_madd16 (2 of 16 bits); qi_words4 (16
  * bytes of each row); qf_zero load store set1 mul fma from_qi from_bits from_halves. Q_ROWS, Q_COLUMNS and Q_MANY
  * name files with products of the instruction set's own: a code book's rows times one token, a panel's columns times several (simd/qmmla.h), a
- * panel times a fixed number of tokens (x86/qamx.h).
+ * panel times a fixed number of tokens (x86/qamx.h). Q_SUM16 names x86/qsum16.h where sums are held in 16 bits first.
  */
 #ifndef GLM_KERNELS_SIMD_QMATMUL_H
 #define GLM_KERNELS_SIMD_QMATMUL_H
@@ -45,6 +45,9 @@ QV void arrange(panel *p, int n4) /* a panel's first n4 words a row, before its 
 QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int column4,
                     const glm_act_32 *const *x)
 {
+#ifdef Q_SUM16
+    dot_scaled(s, n_tok, n, sum, p, column4, x, qi_set1(0x10001));
+#else
 #pragma GCC unroll 8
     for (int i = 0; i < n; i++) {
         qi w = qi_load(p->q[column4 + i]);
@@ -52,8 +55,29 @@ QV void dot_columns(shape s, int n_tok, int n, qi *sum, const panel *p, int colu
         for (int t = 0; t < n_tok; t++)
             sum[t] = dot(s, sum[t], w, x[t]->q + 4 * (column4 + i));
     }
+#endif
 }
 #endif
+
+/* total[t] += group g of the panel, times its scale, times token t's columns. */
+QV void add_group(shape s, int n_tok, qi *total, const panel *p, int g, const glm_act_256 *const *x)
+{
+    const glm_act_32 *const *q = (const glm_act_32 *const *)(const void *)x;
+    const int n = s.group / 4;
+    qi scale = qi_load(p->scale[g]);
+#ifdef Q_SUM16
+    dot_scaled(s, n_tok, n, total, p, g * n, q, scale);
+#else
+    qi sum[Q_TILE];
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++)
+        sum[t] = qi_zero();
+    dot_columns(s, n_tok, n, sum, p, g * n, q);
+#pragma GCC unroll 8
+    for (int t = 0; t < n_tok; t++)
+        total[t] = qi_add(total[t], qi_mul(sum[t], scale));
+#endif
+}
 
 /* Blocks of 32: n_blocks steps of the chain for n_tok tokens. */
 QV void tile_32(shape s, int n_tok, float *acc, const panel *p, const glm_act_32 *const *x,
@@ -109,17 +133,8 @@ QV void tile_256(shape s, int n_tok, float *acc, const panel *p, const glm_act_2
         total[t] = qi_zero();
     if (s.offset)
         add_pairs(s, n_tok, total, p, x);
-    for (int g = 0; g < 256 / s.group; g++) {
-        qi sum[Q_TILE], scale = qi_load(p->scale[g]);
-#pragma GCC unroll 8
-        for (int t = 0; t < n_tok; t++)
-            sum[t] = qi_zero();
-        dot_columns(s, n_tok, s.group / 4, sum, p, g * (s.group / 4),
-                    (const glm_act_32 *const *)(const void *)x);
-#pragma GCC unroll 8
-        for (int t = 0; t < n_tok; t++)
-            total[t] = qi_add(total[t], qi_mul(sum[t], scale));
-    }
+    for (int g = 0; g < 256 / s.group; g++)
+        add_group(s, n_tok, total, p, g, x);
     qi low[Q_TILE];
     if (s.has_min) {
 #pragma GCC unroll 8
@@ -207,39 +222,66 @@ QV void tiles_256(shape s, uint32_t n_tok, float *acc, const panel *p, const glm
                   (const glm_act_256 *const *)(const void *)x);                                    \
     }
 
-DEFINE_32(run_32_min, 0, true, false)
-DEFINE_32(run_32_8, 8, false, false)
-DEFINE_32(run_32_16, 16, false, false)
-DEFINE_32(run_32_wide, Q_WIDE_SIGNED ? 0 : 128, false, Q_WIDE_SIGNED)
-DEFINE_256(run_256_16_min, 16, 0, true, false)
-DEFINE_256(run_256_16, 16, 1, false, false) /* any offset: it is in the pairs */
-DEFINE_256(run_256_32_min, 32, 0, true, false)
-DEFINE_256(run_256_32, 32, 1, false, false)
-DEFINE_256(run_256_wide, 32, !Q_WIDE_SIGNED, false, Q_WIDE_SIGNED)
+DEFINE_32(run_32_min, 8, 0, true, false)
+DEFINE_32(run_32_8, 8, 8, false, false)
+DEFINE_32(run_32_16, 4, 16, false, false)
+DEFINE_32(run_32_wide, 1, Q_WIDE_SIGNED ? 0 : 128, false, Q_WIDE_SIGNED)
+DEFINE_256(run_256_16_min, 16, 4, 0, true, false)
+DEFINE_256(run_256_16, 16, 4, 1, false, false) /* any offset: it is in the pairs */
+DEFINE_256(run_256_32_min, 32, 8, 0, true, false)
+DEFINE_256(run_256_32, 32, 8, 1, false, false)
+DEFINE_256(run_256_wide, 32, 1, !Q_WIDE_SIGNED, false, Q_WIDE_SIGNED)
+#ifdef Q_SUM16 /* codes that leave less room in 16 bits */
+DEFINE_32(run_32_min_4, 4, 0, true, false)
+DEFINE_256(run_256_16_2, 16, 2, 1, false, false)
+DEFINE_256(run_256_16_1, 16, 1, 1, false, false)
+DEFINE_256(run_256_32_min_4, 32, 4, 0, true, false)
+DEFINE_256(run_256_32_4, 32, 4, 1, false, false)
+DEFINE_256(run_256_32_1, 32, 1, 1, false, false)
+#define FEWER(is_fewer, fewer, most) ((is_fewer) ? (fewer) : (most))
+#else
+QV int steps_of(int group, int max)
+{
+    (void)group;
+    (void)max;
+    return 0;
+}
+#define FEWER(is_fewer, fewer, most) (most)
+#endif
 
 typedef void run_fn(uint32_t n_tok, float *acc, const panel *p, const void *const *x, int n_blocks);
 
-static run_fn *run_of(int n_elems, int group, int offset, bool has_min)
+static run_fn *run_of(int n_elems, int group, int offset, bool has_min, int max)
 {
+    const int steps = steps_of(group, max);
+    (void)steps;
     if (n_elems == 32)
-        return has_min         ? run_32_min
+        return has_min         ? FEWER(steps < 8, run_32_min_4, run_32_min)
                : offset == 128 ? run_32_wide
                : offset == 8   ? run_32_8
                                : run_32_16;
     if (offset == 128)
         return run_256_wide;
     if (group == 16)
-        return has_min ? run_256_16_min : run_256_16;
-    return has_min ? run_256_32_min : run_256_32;
+        return has_min
+                   ? run_256_16_min
+                   : FEWER(steps == 1, run_256_16_1, FEWER(steps == 2, run_256_16_2, run_256_16));
+    return has_min ? FEWER(steps < 8, run_256_32_min_4, run_256_32_min)
+                   : FEWER(steps == 1, run_256_32_1, FEWER(steps < 8, run_256_32_4, run_256_32));
 }
 
 /* ---- Formats ---- */
 
-QV shape shape_of(int n_elems, int group, int offset, bool has_min)
+QV shape shape_of(int n_elems, int group, int offset, bool has_min, int max)
 {
     bool is_signed = Q_WIDE_SIGNED && offset == 128;
-    return (shape){n_elems, group, is_signed ? 0 : offset, has_min, is_signed};
+    return (shape){n_elems, group,    steps_of(group, max), is_signed ? 0 : offset,
+                   has_min, is_signed};
 }
+
+#define MAX_OF(TYPE, name, n_elems, group, offset, has_min, max) max_##name = (max),
+enum { GLM_INT_FORMATS(MAX_OF) };
+#undef MAX_OF
 
 /* A panel of n_blocks blocks of each row; codes has room for QR rows of 256 bytes. */
 typedef void unpack_fn(panel *out, const uint8_t *p, size_t stride, int n_blocks, uint8_t *codes);
@@ -256,14 +298,14 @@ typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, c
 #define DEFINE_32_FORMAT(name, off, min_too)                                                       \
     UNPACK(name)                                                                                   \
     {                                                                                              \
-        sink s = {.s = shape_of(32, 32, off, min_too), .is_panel = true, .p = out};                \
+        sink s = {.s = shape_of(32, 32, off, min_too, max_##name), .is_panel = true, .p = out};    \
         (void)codes;                                                                               \
         for (int b = 0; b < n_blocks; b++)                                                         \
             read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
     }                                                                                              \
     ONE(name)                                                                                      \
     {                                                                                              \
-        sink s = {.s = shape_of(32, 32, off, min_too), .x = {x}};                                  \
+        sink s = {.s = shape_of(32, 32, off, min_too, max_##name), .x = {x}};                      \
         s.chain = qf_load(acc);                                                                    \
         for (int b = 0; b < n_blocks; b++)                                                         \
             read_##name(&s, p + (size_t)b * sizeof(glm_block_##name), stride, b);                  \
@@ -272,7 +314,7 @@ typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, c
 #define DEFINE_256_FORMAT(name, grp, off, min_too)                                                 \
     UNPACK(name)                                                                                   \
     {                                                                                              \
-        sink s = {.s = shape_of(256, grp, off, min_too), .is_panel = true, .p = out};              \
+        sink s = {.s = shape_of(256, grp, off, min_too, max_##name), .is_panel = true, .p = out};  \
         (void)n_blocks;                                                                            \
         (void)codes;                                                                               \
         read_##name(&s, p, stride);                                                                \
@@ -281,7 +323,7 @@ typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, c
     }                                                                                              \
     ONE(name)                                                                                      \
     {                                                                                              \
-        sink s = {.s = shape_of(256, grp, off, min_too), .x = {x}};                                \
+        sink s = {.s = shape_of(256, grp, off, min_too, max_##name), .x = {x}};                    \
         (void)n_blocks;                                                                            \
         s.chain = qf_load(acc);                                                                    \
         read_##name(&s, p, stride);                                                                \
@@ -294,7 +336,7 @@ typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, c
 #define DEFINE_BOOK_ONE(name, grp, off)                                                            \
     ONE(name)                                                                                      \
     {                                                                                              \
-        sink s = {.s = shape_of(256, grp, off, false), .x = {x}};                                  \
+        sink s = {.s = shape_of(256, grp, off, false, max_##name), .x = {x}};                      \
         (void)n_blocks;                                                                            \
         s.chain = qf_load(acc);                                                                    \
         put_d_##name(&s, p, stride);                                                               \
@@ -308,7 +350,7 @@ typedef void one_fn(float *acc, const uint8_t *p, size_t stride, int n_blocks, c
 #define DEFINE_BOOK_FORMAT(name, grp, off)                                                         \
     UNPACK(name)                                                                                   \
     {                                                                                              \
-        sink s = {.s = shape_of(256, grp, off, false), .is_panel = true, .p = out};                \
+        sink s = {.s = shape_of(256, grp, off, false, max_##name), .is_panel = true, .p = out};    \
         (void)n_blocks;                                                                            \
         put_d_##name(&s, p, stride);                                                               \
         read_##name(&s, p, stride, codes);                                                         \
@@ -348,10 +390,10 @@ typedef struct format {
 
 static format format_of(glm_type type)
 {
-#define CASE(TYPE, name, n_elems, group, offset, has_min)                                          \
+#define CASE(TYPE, name, n_elems, group, offset, has_min, max)                                     \
     case GLM_TYPE_##TYPE:                                                                          \
         return (format){n_elems, sizeof(glm_block_##name), unpack_##name,                          \
-                        run_of(n_elems, group, offset, has_min), one_##name};
+                        run_of(n_elems, group, offset, has_min, max), one_##name};
     switch (type) {
         GLM_INT_FORMATS(CASE)
     default:

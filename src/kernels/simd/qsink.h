@@ -9,15 +9,16 @@
 
 typedef struct panel {
     _Alignas(64) uint8_t q[64][QR][4]; /* columns 4 i .. 4 i + 3 of each row */
-    int32_t scale[16][QR];             /* GLM_ACT_256: of each group of 16 or 32 */
-    int16_t pair[8][QR][2];            /* GLM_ACT_256: minima, or -offset * scale, of two groups */
-    float d[8][QR], m[8][QR];          /* of each block; GLM_ACT_256: d[0], m[0] */
+    int32_t scale[16][QR];    /* GLM_ACT_256: of each group of 16 or 32, as panel_scale has it */
+    int16_t pair[8][QR][2];   /* GLM_ACT_256: minima, or -offset * scale, of two groups */
+    float d[8][QR], m[8][QR]; /* of each block; GLM_ACT_256: d[0], m[0] */
 } panel;
 
 /* How a format's codes are used. */
 typedef struct shape {
-    int n_elems;    /* a block: 32 or 256 */
-    int group;      /* columns that share a scale: 16 or 32 */
+    int n_elems; /* a block: 32 or 256 */
+    int group;   /* columns that share a scale: 16 or 32 */
+    int steps; /* Q_SUM16: codes a row and lane, times activations, whose sums fit 16 bits; a power of two, or 0 */
     int offset;     /* of the codes, a power of two; 0: none */
     bool has_min;   /* minima in their own float term */
     bool is_signed; /* codes are stored as they are, -128..127 */
@@ -33,6 +34,7 @@ typedef struct sink {
         const glm_act_256 *b256;
     } x;
     qi sum[4];     /* of the open groups */
+    qi part[4];    /* Q_SUM16: of their last codes, in 16 bits */
     qi total, low; /* of the block, of its minima */
     qf d, m, chain;
 } sink;
@@ -41,6 +43,28 @@ QV qi dot(shape s, qi acc, qi w, const void *x)
 {
     return s.is_signed ? qi_dot_signed(acc, w, qi_bcast(x)) : qi_dot_bcast(acc, w, x);
 }
+
+#ifdef Q_SUM16
+#include Q_SUM16
+#else
+/* s->sum[slot] += codes times activations. */
+QV void add_code(sink *s, int slot, int column4, qi code)
+{
+    s->sum[slot] = dot(s->s, s->sum[slot], code, s->x.b32->q + 4 * column4);
+}
+
+/* The sum of a group that is complete, times its scale. */
+QV qi scaled_sum(const sink *s, int slot, qi less, qi scale)
+{
+    return qi_mul(qi_add(s->sum[slot], less), scale);
+}
+
+/* The scale of a group as panels hold it. */
+QV qi panel_scale(qi scale)
+{
+    return scale;
+}
+#endif
 
 /* -offset times the sum of the activations of block b. */
 QV qi minus_offset_32(shape s, const glm_act_32 *x, int b)
@@ -95,17 +119,17 @@ QV void put_code(sink *s, int slot, int column4, qi code)
     if (s->is_panel)
         qi_store(s->p->q[column4], code);
     else
-        s->sum[slot] = dot(s->s, s->sum[slot], code, s->x.b32->q + 4 * column4);
+        add_code(s, slot, column4, code);
 }
 
 QV void end_group(sink *s, int slot, int g, qi scale)
 {
     if (s->is_panel) {
-        qi_store(s->p->scale[g], scale);
+        qi_store(s->p->scale[g], panel_scale(scale));
         return;
     }
-    qi sum = qi_add(s->sum[slot], minus_offset_256(s->s, s->x.b256, g));
-    s->total = qi_add(s->total, qi_mul(sum, scale));
+    qi less = minus_offset_256(s->s, s->x.b256, g);
+    s->total = qi_add(s->total, scaled_sum(s, slot, less, scale));
     s->sum[slot] = qi_zero();
 }
 

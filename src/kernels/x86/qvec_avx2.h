@@ -19,6 +19,9 @@
 #define QV static inline __attribute__((always_inline))
 
 #define Q_ROWS "kernels/x86/qline.h"
+#ifndef Q_VNNI
+#define Q_SUM16 "kernels/x86/qsum16.h"
+#endif
 
 enum {
     QR = 8,     /* rows of a panel, lanes of a vector */
@@ -179,6 +182,27 @@ QV qi qi_madd16(qi acc, qi a, qi b)
     return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
 #endif
 }
+
+#ifdef Q_SUM16
+/* Sums of two products in 16 bits, w 0..128; w -128..127, x -127..127; and their sums. */
+QV qi qi_pairs(qi w, qi x)
+{
+    return _mm256_maddubs_epi16(w, x);
+}
+
+QV qi qi_pairs_signed(qi w, qi x)
+{
+    return qi_pairs(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+}
+
+/* In the order written: a tree of such sums, as the compiler makes it, needs more registers than there are. */
+QV qi qi_add16(qi a, qi b)
+{
+    qi sum = _mm256_add_epi16(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+#endif
 
 QV qf qf_zero(void)
 {
