@@ -61,6 +61,7 @@ static glm_status read_params(glm_server_params *p, cli_context *cli, glm_error 
     p->allow_no_key = cli_flag(args, OPT_ALLOW_NO_KEY);
     p->is_strict_model = cli_flag(args, OPT_STRICT_MODEL);
     p->clears_thinking = cli_flag(args, OPT_CLEAR_THINKING);
+    p->prefixes_raw = cli_flag(args, OPT_RAW_PREFIX);
     p->early_role_chunk = !cli_flag(args, OPT_NO_EARLY_ROLE_CHUNK);
     p->n_connections = (uint32_t)cli_count(args, OPT_MAX_CONNECTIONS);
     p->n_per_address = (uint32_t)cli_count(args, OPT_MAX_PER_ADDRESS);

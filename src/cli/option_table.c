@@ -257,6 +257,8 @@ const cli_option cli_options[N_OPTIONS] = {
         .help = "Refuse requests for models of other names; else any name is taken."},
     [OPT_CLEAR_THINKING] = {.name = "clear-thinking", .kind = KIND_FLAG, .commands = IN(SERVE),
         .help = "Leave out the reasoning of earlier turns unless a request says otherwise."},
+    [OPT_RAW_PREFIX] = {.name = "raw-prefix", .kind = KIND_FLAG, .commands = IN(SERVE),
+        .help = "Completions: begin prompts given as text with [gMASK]<sop>, as chats begin."},
     [OPT_NO_EARLY_ROLE_CHUNK] = {.name = "no-early-role-chunk", .kind = KIND_FLAG, .commands = IN(SERVE),
         .help = "Chat: send nothing before the first token, for benchmarks that time the first chunk."},
     [OPT_MAX_CONNECTIONS] = {.name = "max-connections", .kind = KIND_COUNT, .argument = "N", .min = 1, .max = 1 << 20,

@@ -8,8 +8,7 @@
 #include "net/sse.h"
 #include "server/chat_input.h"
 #include "server/generation.h"
-
-#define CHOICES_MAX 8
+#include "server/limits.h"
 
 static const char *finish_name(glm_ending ending)
 {
@@ -38,6 +37,8 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
     glm_json_begin_object(w);
     glm_json_write_key(w, "cached_tokens");
     glm_json_write_u64(w, g->n_cached);
+    glm_json_write_key(w, "cache_write_tokens");
+    glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
     glm_json_write_key(w, "completion_tokens_details");
     glm_json_begin_object(w);
@@ -387,7 +388,7 @@ static bool read_logprobs(glm_generation *g, glm_field_error *err)
 {
     int64_t n_top = 0;
     if (!glm_field_bool(g->root, "logprobs", &g->wants_logprobs, err) ||
-        !glm_field_int(g->root, "top_logprobs", 0, 20, &n_top, err))
+        !glm_field_int(g->root, "top_logprobs", 0, TOP_LOGPROBS_MAX, &n_top, err))
         return false;
     if (n_top > 0 && !g->wants_logprobs)
         return glm_field_refuse(err, "top_logprobs", "top_logprobs: expected logprobs with it");

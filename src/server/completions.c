@@ -12,9 +12,7 @@
 #include "core/utf8.h"
 #include "net/sse.h"
 #include "server/generation.h"
-
-#define PROMPTS_MAX 256u
-#define CHOICES_MAX 8
+#include "server/limits.h"
 
 /* One token of the legacy log-probabilities object. */
 typedef struct entry {
@@ -32,7 +30,7 @@ typedef struct entries {
 /* What a choice keeps: all its tokens, or in a stream those not sent yet. */
 typedef struct spoken {
     entries made;
-    glm_str text;    /* of a stream with log-probabilities, until its token comes */
+    glm_str text;    /* of a stream with log-probabilities or ids, until its token comes */
     uint64_t offset; /* of the next token in the answer's text */
     bool has_echoed;
 } spoken;
@@ -43,7 +41,7 @@ typedef struct completion {
     size_t first[PROMPTS_MAX + 1];        /* of each in ids */
     uint32_t n_prompts;
     int32_t *ids;
-    bool echo;
+    bool echo, tells_ids, has_prefix;
     bool echoes_only; /* the token that is generated nevertheless is no part of the answer */
     glm_generation_params params;
     glm_sampler_params sampler;
@@ -241,6 +239,8 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
     glm_json_begin_object(w);
     glm_json_write_key(w, "cached_tokens");
     glm_json_write_u64(w, g->n_cached);
+    glm_json_write_key(w, "cache_write_tokens");
+    glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
@@ -257,6 +257,24 @@ static void append_prompt(glm_str *text, const glm_choice *c)
 {
     for (size_t i = 0; i < c->part->n_ids; i++)
         glm_str_append_text(text, bytes_of(c->g->server, c->part->ids[i]));
+}
+
+static void write_ids(glm_json_writer *w, const glm_choice *c, const entries *made, bool is_first)
+{
+    glm_json_write_key(w, "prompt_token_ids");
+    if (is_first) {
+        glm_json_begin_array(w);
+        for (size_t i = 0; i < c->part->n_ids; i++)
+            glm_json_write_i64(w, c->part->ids[i]);
+        glm_json_end_array(w);
+    } else {
+        glm_json_write_null(w);
+    }
+    glm_json_write_key(w, "token_ids");
+    glm_json_begin_array(w);
+    for (size_t i = 0; i < made->n; i++)
+        glm_json_write_i64(w, made->item[i].id);
+    glm_json_end_array(w);
 }
 
 /* A piece of a stream, with the entries that wait; the first one has the prompt before it when that is to be echoed. */
@@ -287,6 +305,8 @@ static void send_chunk(glm_generation *g, glm_choice *c, glm_text text, const ch
         glm_json_write_c(&w, finish);
     else
         glm_json_write_null(&w);
+    if (k->tells_ids)
+        write_ids(&w, c, said ? &said->made : &none, said && !said->has_echoed);
     glm_json_end_object(&w);
     glm_json_end_array(&w);
     if (g->include_usage) {
@@ -316,7 +336,7 @@ static void begin(glm_generation *g)
 static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
 {
     const completion *k = g->state;
-    spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
+    spoken *said = g->wants_logprobs || k->tells_ids ? spoken_of(c) : NULL;
     if (!g->streams || k->echoes_only)
         return;
     if (said)
@@ -329,7 +349,7 @@ static void delta(glm_generation *g, glm_choice *c, const glm_chat_event *event)
 static void token(glm_generation *g, glm_choice *c, const glm_event *event)
 {
     const completion *k = g->state;
-    spoken *said = g->wants_logprobs ? spoken_of(c) : NULL;
+    spoken *said = g->wants_logprobs || k->tells_ids ? spoken_of(c) : NULL;
     if (!said || k->echoes_only)
         return;
     add_entry(&said->made, event->id, event->logprob, event->top, event->n_top);
@@ -400,6 +420,8 @@ static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_
         glm_json_write_null(w);
     glm_json_write_key(w, "finish_reason");
     glm_json_write_c(w, finish_name(c));
+    if (k->tells_ids)
+        write_ids(w, c, &said->made, true);
     glm_json_end_object(w);
     glm_str_deinit(&text);
 }
@@ -480,15 +502,15 @@ static bool read_prompts(completion *k, const glm_json *root, glm_field_error *e
     return true;
 }
 
-/* One prompt's ids, without anything added, behind those that k->ids has. */
+/* One prompt's ids, without anything added unless that was asked for, behind those that k->ids has. */
 static bool encode(completion *k, const glm_server *s, const glm_json *prompt, size_t *n,
                    glm_field_error *err)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
     if (prompt->type == GLM_JSON_STRING) {
-        if (glm_tokenizer_encode(&ids, &n_ids, s->tokenizer, prompt->text, prompt->length, 0,
-                                 NULL) != GLM_OK)
+        if (glm_encode_text(&ids, &n_ids, s, (glm_text){prompt->text, prompt->length}, 0,
+                            k->has_prefix && prompt->length > 0, NULL) != GLM_OK)
             return glm_field_refuse(err, "prompt", "prompt: no memory");
     } else if (!(ids = glm_new_array(int32_t, prompt->length))) {
         return glm_field_refuse(err, "prompt", "prompt: no memory");
@@ -534,7 +556,10 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
     if (!read_prompts(k, root, err) || !glm_field_int(root, "n", 1, CHOICES_MAX, &n, err) ||
         !glm_field_int(root, "best_of", 1, CHOICES_MAX, &best, err) ||
         !glm_field_int(root, "max_tokens", -1, INT64_MAX, max_tokens, err) ||
-        !glm_field_bool(root, "echo", &k->echo, err) || !glm_read_stream(g, err))
+        !glm_field_bool(root, "echo", &k->echo, err) ||
+        !glm_field_bool(root, "return_token_ids", &k->tells_ids, err) ||
+        !glm_field_bool(root, "add_special_tokens", &k->has_prefix, err) ||
+        !glm_read_stream(g, err))
         return false;
     if (glm_field(root, "suffix"))
         return glm_field_refuse(err, "suffix", "suffix: not supported");
@@ -543,7 +568,7 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
                                 "prompt_logprobs: not supported; echo with logprobs gives them");
     if (best > 0 && best != n)
         return glm_field_refuse(err, "best_of", "best_of: other than n is not supported");
-    if (logprobs && !glm_field_int(root, "logprobs", 0, 20, &n_top, err))
+    if (logprobs && !glm_field_int(root, "logprobs", 0, TOP_LOGPROBS_MAX, &n_top, err))
         return false;
     if (*max_tokens == 0 && !k->echo)
         return glm_field_refuse(err, "max_tokens", "max_tokens: expected 1 or more without echo");
@@ -574,6 +599,7 @@ void glm_handle_completions(glm_call *call)
     *p = (glm_generation_params){.voice = &voice, .request = glm_request_params_default()};
     k->sampler = glm_sampler_params_of(g->server->model);
     p->request.sampler = &k->sampler;
+    k->has_prefix = g->server->p.prefixes_raw;
     g->voice = &voice;
     g->state = k;
     glm_new_id(g->id, "cmpl-");

@@ -3,10 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "server/limits.h"
 #include "server/server_internal.h"
-
-#define BODY_DEPTH_MAX 64u
-#define BODY_FIELDS_MAX 4096u
 
 bool glm_field_refuse(glm_field_error *err, const char *param, const char *fmt, ...)
 {

@@ -7,6 +7,7 @@
 #include "core/mem.h"
 #include "core/utf8.h"
 #include "server/chat_input.h"
+#include "server/limits.h"
 #include "server/server_internal.h"
 
 static void answer_c(glm_call *call, const char *json)
@@ -84,6 +85,14 @@ static void number(glm_json_writer *w, const char *key, uint64_t value)
     glm_json_write_u64(w, value);
 }
 
+static void text_alone(glm_json_writer *w, const char *key)
+{
+    glm_json_write_key(w, key);
+    glm_json_begin_array(w);
+    glm_json_write_c(w, "text");
+    glm_json_end_array(w);
+}
+
 static void write_model(glm_json_writer *w, const glm_server *s)
 {
     char date[32];
@@ -98,14 +107,24 @@ static void write_model(glm_json_writer *w, const glm_server *s)
     member(w, "type", "model");
     member(w, "display_name", s->name);
     member(w, "created_at", date);
+    member(w, "lifecycle", "active");
     number(w, "max_model_len", s->engine.n_ctx);
     number(w, "max_input_tokens", s->engine.n_ctx);
     number(w, "max_tokens", s->engine.n_ctx);
     member(w, "root", s->name);
     glm_json_write_key(w, "parent");
     glm_json_write_null(w);
+    glm_json_write_key(w, "permission");
+    glm_json_begin_array(w);
+    glm_json_end_array(w);
+    glm_json_write_key(w, "architecture");
+    glm_json_begin_object(w);
+    text_alone(w, "input_modalities");
+    text_alone(w, "output_modalities");
+    glm_json_end_object(w);
     glm_json_write_key(w, "meta");
     glm_json_begin_object(w);
+    number(w, "vocab_type", 2); /* llama.cpp's word for byte-level BPE */
     number(w, "n_vocab", s->info.n_vocab);
     number(w, "n_ctx_train", s->info.n_ctx_max);
     number(w, "n_ctx", s->engine.n_ctx);
@@ -170,8 +189,25 @@ static void write_limits(glm_json_writer *w, const glm_server *s)
     number(w, "unread_output_bytes", p.out_bytes);
     glm_json_write_key(w, "unread_output_seconds");
     glm_json_write_double(w, s->p.stall_s > 0 ? s->p.stall_s : p.write_s);
-    if (s->p.scheduler.state_dir)
+    if (s->p.scheduler.state_dir) {
+        number(w, "state_files", STATE_FILES_MAX);
         number(w, "state_bytes", s->p.scheduler.state_bytes);
+        number(w, "state_file_bytes", STATE_FILE_BYTES_MAX);
+    }
+    number(w, "json_depth", BODY_DEPTH_MAX);
+    number(w, "json_fields", BODY_FIELDS_MAX);
+    number(w, "messages", MESSAGES_MAX);
+    number(w, "content_parts", PARTS_MAX);
+    number(w, "tools", TOOLS_MAX);
+    number(w, "prompts", PROMPTS_MAX);
+    number(w, "choices", CHOICES_MAX);
+    number(w, "stop_strings", STOPS_MAX);
+    number(w, "stop_bytes", STOP_BYTES_MAX);
+    number(w, "logit_bias", BIASES_MAX);
+    number(w, "top_logprobs", TOP_LOGPROBS_MAX);
+    number(w, "schema_bytes", SCHEMA_BYTES_MAX);
+    number(w, "schema_depth", SCHEMA_DEPTH_MAX);
+    number(w, "answer_tokens", s->engine.n_ctx);
     glm_json_end_object(w);
 }
 
@@ -198,6 +234,14 @@ void glm_handle_props(glm_call *call)
     member(&w, "model_alias", s->name);
     member(&w, "model_path", s->info.name);
     member(&w, "chat_format", format.name);
+    glm_json_write_key(&w, "chat_template");
+    glm_json_write_null(&w);
+    glm_json_write_key(&w, "chat_template_caps");
+    glm_json_begin_object(&w);
+    glm_json_end_object(&w);
+    glm_json_write_key(&w, "bos_token");
+    glm_json_write_null(&w);
+    member(&w, "eos_token", "<|endoftext|>");
     glm_json_write_key(&w, "modalities");
     glm_json_begin_object(&w);
     glm_json_write_key(&w, "vision");
@@ -270,6 +314,41 @@ static void write_piece(glm_json_writer *w, glm_text piece)
         glm_json_end_array(w);
     }
     glm_str_deinit(&valid);
+}
+
+glm_status glm_encode_text(int32_t **out, size_t *n_out, const glm_server *s, glm_text text,
+                           unsigned flags, bool has_prefix, glm_error *err)
+{
+    const glm_text prefix = glm_text_c("[gMASK]<sop>");
+    int32_t *ids = NULL, *head = NULL;
+    size_t n = 0, n_head = 0;
+    *out = NULL;
+    *n_out = 0;
+    glm_status st =
+        glm_tokenizer_encode(&ids, &n, s->tokenizer, text.data, text.length, flags, err);
+    if (st == GLM_OK && has_prefix)
+        st = glm_tokenizer_encode(&head, &n_head, s->tokenizer, prefix.data, prefix.length, 0, err);
+    if (st == GLM_OK && n_head && !(n >= n_head && memcmp(ids, head, n_head * sizeof *ids) == 0)) {
+        int32_t *all = realloc(head, (n_head + n) * sizeof *all);
+        if (all) {
+            if (n)
+                memcpy(all + n_head, ids, n * sizeof *ids);
+            free(ids);
+            ids = all;
+            n += n_head;
+            head = NULL;
+        } else {
+            st = glm_fail(err, GLM_ENOMEM, "no memory for %zu tokens", n_head + n);
+        }
+    }
+    free(head);
+    if (st != GLM_OK) {
+        free(ids);
+        return st;
+    }
+    *out = ids;
+    *n_out = n;
+    return GLM_OK;
 }
 
 static void write_tokens(glm_call *call, const int32_t *ids, size_t n, token_form form)
@@ -355,11 +434,12 @@ void glm_handle_tokenize(glm_call *call)
     const glm_json *root;
     glm_field_error err;
     glm_text text = {NULL, 0};
-    bool parses_special = true;
+    bool parses_special = true, has_prefix = false;
     token_form form = {0};
     if (!glm_read_body(call, &arena, &root))
         return;
     bool is_fine = glm_field_bool(root, "parse_special", &parses_special, &err) &&
+                   glm_field_bool(root, "add_special", &has_prefix, &err) &&
                    glm_field_bool(root, "with_pieces", &form.pieces, &err) &&
                    glm_field_bool(root, "return_token_strs", &form.strings, &err);
     if (is_fine && glm_field(root, "messages")) {
@@ -378,8 +458,8 @@ void glm_handle_tokenize(glm_call *call)
         glm_answer_error(call, 400, "invalid_value", err.param, 0, "%s", err.text);
     } else {
         glm_status st =
-            glm_tokenizer_encode(&ids, &n, call->server->tokenizer, text.data, text.length,
-                                 parses_special ? 0 : GLM_TOKENIZER_PLAIN, &error);
+            glm_encode_text(&ids, &n, call->server, text, parses_special ? 0 : GLM_TOKENIZER_PLAIN,
+                            has_prefix, &error);
         if (st == GLM_OK)
             write_tokens(call, ids, n, form);
         else

@@ -65,6 +65,8 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
     glm_json_begin_object(w);
     glm_json_write_key(w, "cached_tokens");
     glm_json_write_u64(w, g->n_cached);
+    glm_json_write_key(w, "cache_write_tokens");
+    glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
     glm_json_write_key(w, "output_tokens");
     glm_json_write_u64(w, n);

@@ -6,10 +6,7 @@
 
 #include "core/mem.h"
 #include "server/generation.h"
-
-#define STOPS_MAX 16u
-#define STOP_BYTES_MAX 256u
-#define BIASES_MAX 1024u
+#include "server/limits.h"
 
 static bool read_bias(glm_generation *g, glm_sampler_params *p, glm_field_error *err)
 {

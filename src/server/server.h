@@ -16,12 +16,14 @@
 typedef struct glm_server_params {
     const char *host;
     uint16_t port;
-    const char *key_file;   /* a key a line; NULL: none is asked for */
-    bool allow_no_key;      /* listen on other addresses than this machine's own without keys */
-    bool is_strict_model;   /* refuse other model names than model_name */
-    bool clears_thinking;   /* by default leave out reasoning of earlier turns */
-    bool early_role_chunk;  /* Chat: the role is sent before the prompt is read */
-    const char *model_name; /* NULL: the package's */
+    const char *key_file; /* a key a line; NULL: none is asked for */
+    bool allow_no_key;    /* listen on other addresses than this machine's own without keys */
+    bool is_strict_model; /* refuse other model names than model_name */
+    bool clears_thinking; /* by default leave out reasoning of earlier turns */
+    bool
+        prefixes_raw; /* Completions: texts begin with [gMASK]<sop> unless a request says otherwise */
+    bool early_role_chunk;                 /* Chat: the role is sent before the prompt is read */
+    const char *model_name;                /* NULL: the package's */
     uint32_t n_connections, n_per_address; /* 0: 2048, 256 */
     uint32_t n_per_key;                    /* requests a key may have at once; 0: 32 */
     size_t body_bytes;                     /* of a request; 0: 64 MiB */

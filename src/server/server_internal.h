@@ -125,6 +125,16 @@ void glm_error_body(glm_str *out, dialect d, int status, const char *code, const
 /** What a status of the library means for a request: answers it. */
 void glm_answer_status(glm_call *call, glm_status st, const glm_error *err);
 
+/**
+ * Token ids of a text as it is, or behind the [gMASK]<sop> that prompts of chats begin with, if it does not begin so itself.
+ * @param flags  of glm_tokenizer_encode
+ * @param err    may be NULL
+ * The caller frees *out. Errors: those of glm_tokenizer_encode.
+ */
+GLM_MUST_CHECK glm_status glm_encode_text(int32_t **out, size_t *n_out, const glm_server *s,
+                                          glm_text text, unsigned flags, bool has_prefix,
+                                          glm_error *err);
+
 /** A new identifier: prefix and 24 hex digits of chance. */
 void glm_new_id(char out[GLM_ID_BYTES], const char *prefix);
 

@@ -31,7 +31,7 @@ CONTRACT = {
     "receipt": "file print-only json " + ENGINE,
     "imatrix": "file output json " + ENGINE,
     "serve": "host port model-name key-file allow-no-key state share-prefix strict-model clear-thinking "
-             "no-early-role-chunk max-connections max-per-address max-per-key max-active queue tls-cert tls-key script " + ENGINE,
+             "raw-prefix no-early-role-chunk max-connections max-per-address max-per-key max-active queue tls-cert tls-key script " + ENGINE,
     "quantize": "imatrix tensor split-size allow-requantize dry-run json threads follow-links progress",
     "config": "json",
     "help": "man",

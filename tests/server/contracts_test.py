@@ -269,6 +269,26 @@ class Limits(Contract):
         text = json.dumps(r)
         for name in ("body", "queue", "n_ctx"):
             self.assertIn(name, text)
+        at = r["limits"]
+        text = [{"type": "text", "text": "x"}]
+        tool = {"type": "function", "function": {"name": "f"}}
+        for name, fields in (
+                ("messages", lambda n: {"messages": [{"role": "user", "content": "x"}] * n}),
+                ("content_parts", lambda n: {"messages": [{"role": "user", "content": text * n}]}),
+                ("tools", lambda n: {"tools": [{**tool, "function": {"name": f"f{i}"}} for i in range(n)], "tool_choice": "none"}),
+                ("choices", lambda n: {"n": n}),
+                ("stop_strings", lambda n: {"stop": [str(i) for i in range(n)]}),
+                ("stop_bytes", lambda n: {"stop": "x" * n}),
+                ("top_logprobs", lambda n: {"logprobs": True, "top_logprobs": n}),
+                ("json_fields", lambda n: {f"x{i}": 0 for i in range(n - 2)}),
+                ("schema_depth", lambda n: {"guided_regex": "(" * n + "a" + ")" * n})):
+            for n in (at[name], at[name] + 1):
+                status, answer = self.s.post(CHAT, {"messages": [{"role": "user", "content": "x"}], "max_tokens": 1, **fields(n)})
+                is_over = n > at[name]
+                refused_for_length = status == 400 and answer["error"]["code"] == "context_length_exceeded"
+                self.assertTrue(status == (400 if is_over else 200) or (not is_over and refused_for_length), (name, n, status, answer))
+                self.assertFalse(is_over and refused_for_length, (name, answer))
+        self.assertEqual(self.s.post(COMPLETIONS, {"prompt": ["x"] * (at["prompts"] + 1)})[0], 400)
 
 
 class Quotas(unittest.TestCase):

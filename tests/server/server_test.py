@@ -351,6 +351,46 @@ class Completions(Base):
         status, r = self.s.post("/v1/completions", {"prompt": ["a", "x " * 3000, "b"], "stream": True})
         self.assertEqual((status, r["error"]["code"]), (400, "context_length_exceeded"))
 
+    def test_ids_are_told_when_asked_for(self):
+        body = {"prompt": ["abc", [5, 6, 7]], "max_tokens": 8, "seed": 4, "n": 2, "temperature": 1}
+        plain = self.s.post("/v1/completions", body)[1]["choices"]
+        for extra in ({}, {"logprobs": 1}, {"echo": True}, {"logprobs": 1, "echo": True}):
+            whole = self.s.post("/v1/completions", {**body, **extra, "return_token_ids": True})[1]["choices"]
+            ids = self.s.post("/tokenize", {"prompt": "abc"})[1]["tokens"]
+            self.assertEqual([c["prompt_token_ids"] for c in whole], [ids, ids, [5, 6, 7], [5, 6, 7]])
+            for c, p in zip(whole, plain):
+                self.assertEqual(len(c["token_ids"]), 8)
+                self.assertEqual(self.s.post("/detokenize", {"tokens": c["token_ids"]})[1]["content"], p["text"])
+                self.assertNotIn("token_ids", p)
+            told = [([], []) for _ in whole]
+            for _, e in self.s.events("/v1/completions", {**body, **extra, "return_token_ids": True})[:-1]:
+                c = e["choices"][0]
+                told[c["index"]][0].extend([c["prompt_token_ids"]] if c["prompt_token_ids"] is not None else [])
+                told[c["index"]][1].extend(c["token_ids"])
+            self.assertEqual(told, [([c["prompt_token_ids"]], c["token_ids"]) for c in whole])
+        self.assertEqual(self.s.post("/v1/completions", {**body, "return_token_ids": 1})[1]["error"]["param"], "return_token_ids")
+
+    def test_prompts_begin_as_chats_do_when_asked_for(self):
+        head = self.s.post("/tokenize", {"content": "[gMASK]<sop>"})[1]["tokens"]
+        text = self.s.post("/tokenize", {"content": "abc"})[1]["tokens"]
+        self.assertEqual(len(head), 2)
+        for content in ("abc", "[gMASK]<sop>abc"):
+            self.assertEqual(self.s.post("/tokenize", {"content": content, "add_special": True})[1]["tokens"], head + text)
+        self.assertEqual(self.s.post("/tokenize", {"prompt": "abc", "add_special_tokens": True})[1]["tokens"], text)
+
+        def ids(server, prompt, **fields):
+            body = {"prompt": prompt, "max_tokens": 1, "return_token_ids": True, **fields}
+            return server.post("/v1/completions", body)[1]["choices"][0]["prompt_token_ids"]
+        self.assertEqual(ids(self.s, "abc"), text)
+        self.assertEqual(ids(self.s, "abc", add_special_tokens=True), head + text)
+        self.assertEqual(ids(self.s, "[gMASK]<sop>abc", add_special_tokens=True), head + text)
+        self.assertEqual(ids(self.s, [5, 6], add_special_tokens=True), [5, 6])
+        self.assertEqual(self.s.post("/v1/completions", {"prompt": "", "add_special_tokens": True})[0], 400)
+        other = Server("--raw-prefix")
+        self.assertEqual(ids(other, "abc"), head + text)
+        self.assertEqual(ids(other, "abc", add_special_tokens=False), text)
+        self.assertEqual(other.stop(), 0)
+
     def test_streamed_logprobs_are_the_whole_ones(self):
         for echo in (False, True):
             body = {"prompt": ["abc", [5, 6, 7]], "max_tokens": 8, "seed": 4, "logprobs": 2, "echo": echo, "n": 2,
