@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-from harness import GLM, MODEL, TOOLS, Base, Server, main, user
+from harness import GLM, MODEL, TOOLS, Base, Server, eventually, main, user
 
 HOST = b"Host: localhost\r\n"
 CHAT, COMPLETIONS, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"
@@ -328,11 +328,7 @@ class Quotas(unittest.TestCase):
             self.assertEqual(s.post(COMPLETIONS, small, {"x-api-key": "second-key-2"})[0], 200)  # another key's quota is its own
             for c in streams:
                 c.close()
-            for _ in range(100):
-                if s.post(COMPLETIONS, small, {"x-api-key": "first-key-1"})[0] == 200:
-                    break
-                time.sleep(0.05)
-            self.assertEqual(s.post(COMPLETIONS, small, {"x-api-key": "first-key-1"})[0], 200)
+            self.assertTrue(eventually(lambda: s.post(COMPLETIONS, small, {"x-api-key": "first-key-1"})[0] == 200))
 
             with open(f.name, "w", encoding="utf-8") as g:  # a damaged file leaves the old keys; a good one replaces them
                 g.write("bad key\n")
@@ -342,10 +338,7 @@ class Quotas(unittest.TestCase):
             with open(f.name, "w", encoding="utf-8") as g:
                 g.write("third-key-3\n")
             s.process.send_signal(signal.SIGHUP)
-            for _ in range(100):
-                if s.post(COMPLETIONS, small, {"x-api-key": "third-key-3"})[0] == 200:
-                    break
-                time.sleep(0.05)
+            self.assertTrue(eventually(lambda: s.post(COMPLETIONS, small, {"x-api-key": "third-key-3"})[0] == 200))
             self.assertEqual(s.post(COMPLETIONS, small, {"x-api-key": "first-key-1"})[0], 401)
             self.assertEqual(s.stop(), 0)
 
@@ -359,8 +352,10 @@ class Quotas(unittest.TestCase):
         for _ in range(4):
             c = socket.create_connection(("127.0.0.1", s.port), 30)
             c.sendall(b"POST /v1/completions HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+            if not streams:  # the first one has the place, one of the others the queue
+                self.assertTrue(eventually(lambda: s.metric("glm_requests_running") == 1))
             streams.append(c)
-            time.sleep(0.05)
+        self.assertTrue(eventually(lambda: s.metric("glm_requests_waiting") == 1))
         for path in APIS:
             is_messages = path == MESSAGES
             _, headers = check.refused(path, APIS[path], 529 if is_messages else 503, ("server_error", None), "overloaded_error")
@@ -387,10 +382,10 @@ class Order(unittest.TestCase):
         def ask(name, n, **fields):
             s.post(COMPLETIONS, {"prompt": "x", "max_tokens": n, "ignore_eos": True, **fields})
             order.append(name)
-        for name, n, priority in (("first", 100, 0), ("late", 4, 7), ("middle", 4, None), ("soon", 4, -3)):
+        for name, n, priority in (("first", 400, 0), ("late", 4, 7), ("middle", 4, None), ("soon", 4, -3)):
             threads.append(threading.Thread(target=ask, args=(name, n), kwargs={"priority": priority}))
             threads[-1].start()
-            time.sleep(0.1)
+            self.assertTrue(eventually(lambda: s.metric("glm_requests_running") + s.metric("glm_requests_waiting") == len(threads)))
         for t in threads:
             t.join()
         self.assertEqual(order, ["first", "soon", "middle", "late"])

@@ -13,9 +13,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 GLM, MODEL = sys.argv[1], sys.argv[2]
+PATIENCE = 120  # seconds: only a server that hangs, not one that is slow, makes a test fail by time
 LIBC = ctypes.CDLL(None)
 FILE_TEXT = "say \"hi\"\\n \t tab\n{\"not\": \"an object\"} é 漢字 😀 \u2028 </div> " + "and on and on. " * 12
 RULES = [
@@ -62,13 +64,13 @@ class Server:
 
     def stop(self, signum=signal.SIGTERM):
         self.process.send_signal(signum)
-        code = self.process.wait(20)
+        code = self.process.wait(PATIENCE)
         self.close()
         return code
 
     def ended(self):
         """Wait for the end of a server that was told to; all it said behind its start-up line."""
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
         self.said.seek(0)
         said = self.process.stdout.read() + self.said.read()
         self.close()
@@ -81,7 +83,7 @@ class Server:
         self.folder.cleanup()
 
     def call(self, method, path, body=None, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         c.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
         r = c.getresponse()
@@ -110,6 +112,11 @@ class Server:
                 out.append((name, data if data == "[DONE]" else json.loads(data)))
         return out
 
+    def metric(self, name):
+        """The value of a metric without labels."""
+        text = self.call("GET", "/metrics")[2].decode()
+        return float(next(line.split()[1] for line in text.splitlines() if line.split()[0] == name))
+
     def raw(self, data, timeout=10):
         with socket.create_connection(("127.0.0.1", self.port), timeout) as s:
             s.sendall(data)
@@ -120,6 +127,16 @@ class Server:
             except (ConnectionResetError, socket.timeout):
                 pass
             return out
+
+
+def eventually(is_so):
+    """Whether a condition comes true while one has patience; it is looked at 50 times a second."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def user(text):
