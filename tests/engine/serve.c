@@ -74,6 +74,8 @@ static void take_token(serve_request *r, const glm_event *e)
     a->n_text += e->length;
     if (!e->choice && a->n_ids == r->cancel_after)
         glm_request_cancel(r->handle);
+    if (!e->choice && a->n_ids == r->pause_after)
+        glm_request_pause(r->handle, true);
 }
 
 static void take_scores(serve_request *r, const glm_event *e)

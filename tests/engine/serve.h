@@ -41,6 +41,7 @@ typedef struct serve_request {
     glm_token_logprob prompt_top[512];
     uint32_t n_scored;
     uint32_t cancel_after;        /* tokens of choice 0 after which it cancels itself; 0: never */
+    uint32_t pause_after;         /* likewise: keeps its place, however slow the test's thread is */
     uint64_t token_ns[SERVE_IDS]; /* of choice 0 */
 } serve_request;
 

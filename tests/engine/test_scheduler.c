@@ -34,9 +34,15 @@ static void one_request_is_answered(void **state)
 static void a_full_batch_changes_nothing(void **state)
 {
     (void)state;
-    enum { N = 12 };
-    static serve_request r[N];
+    enum { N = 12, PLACES = 4 };
+    static serve_request r[N], busy[PLACES]; /* the latter keep all places until all is submitted */
     glm_scheduler *s = serve_create(NULL);
+    for (uint32_t i = 0; i < PLACES; i++) {
+        serve_make(&busy[i], 100 + i, 20);
+        busy[i].pause_after = 1;
+        serve_submit(s, &busy[i]);
+        serve_wait_tokens(&busy[i], 1);
+    }
     for (uint32_t i = 0; i < N; i++) {
         serve_make(&r[i], i, 1 + i * 17 % 200);
         r[i].p.max_tokens = 1 + i * 7 % 30;
@@ -49,6 +55,8 @@ static void a_full_batch_changes_nothing(void **state)
         }
         serve_submit(s, &r[i]);
     }
+    for (uint32_t i = 0; i < PLACES; i++)
+        serve_release(&busy[i]);
     for (uint32_t i = 0; i < N; i++) {
         serve_wait(&r[i]);
         serve_check(&r[i]);
@@ -56,7 +64,8 @@ static void a_full_batch_changes_nothing(void **state)
     }
     glm_scheduler_stats stats;
     glm_scheduler_get_stats(s, &stats);
-    assert_true(stats.n_step_sequences > stats.n_steps * 3 / 2); /* they did run together */
+    /* They did run together; how often depends on time, as prompts are read at a pace that keeps streams going. */
+    assert_true(stats.n_step_sequences > stats.n_steps);
     glm_scheduler_destroy(s);
 }
 
@@ -152,8 +161,11 @@ static void a_small_pool_changes_nothing(void **state)
         r[i].p.n_choices = i == 2 ? 2 : 1;
         r[i].sampler.temperature = 1.0; /* equal answers would share pages */
         r[i].p.want_prompt_logprobs = i == 3;
+        r[i].pause_after = i == 0; /* so that all are there while it is */
         serve_submit(s, &r[i]);
     }
+    serve_wait_tokens(&r[0], 1);
+    glm_request_pause(r[0].handle, false);
     for (uint32_t i = 0; i < N; i++) {
         serve_wait(&r[i]);
         serve_check(&r[i]);
@@ -192,6 +204,9 @@ static void cancel_and_release_end_it(void **state)
         r[i].p.max_tokens = 250;
     }
     r[0].cancel_after = 5; /* from inside the callback */
+    r[1].pause_after = 3;
+    r[2].pause_after = 2;
+    r[3].pause_after = 10;
     serve_submit(s, &r[0]);
     serve_submit(s, &r[1]);
     serve_wait(&r[0]);
@@ -219,20 +234,24 @@ static void cancel_and_release_end_it(void **state)
 static void deadlines_end_it(void **state)
 {
     (void)state;
-    static serve_request r, late, queued;
+    static serve_request first, r, late, queued;
     glm_scheduler_params p = serve_params();
     p.max_active = 1;
     glm_scheduler *s = serve_create(&p);
-    serve_make(&r, 1, 50);
-    r.p.max_tokens = 0;
-    r.p.deadline_s = 0.2;
-    serve_submit(s, &r);
+    serve_make(&first, 4, 50);
+    first.pause_after = 1;
+    serve_submit(s, &first);
+    serve_wait_tokens(&first, 1);
     serve_make(&queued, 2, 50);
     queued.p.deadline_s = 0.01;
     serve_submit(s, &queued);
-    serve_wait_tokens(&r, 1);
-    glm_request_pause(r.handle, true); /* so that no context is long enough */
     serve_wait(&queued);
+    serve_release(&first);
+    serve_make(&r, 1, 50);
+    r.p.max_tokens = 0;
+    r.p.deadline_s = 0.2;
+    r.pause_after = 1; /* so that no context is long enough */
+    serve_submit(s, &r);
     serve_wait(&r);
     assert_int_equal(r.status, GLM_OK);
     assert_int_equal(r.answer[0].finish, GLM_FINISH_DEADLINE);
@@ -256,14 +275,14 @@ static void pause_stops_and_goes_on(void **state)
     glm_scheduler *s = serve_create(NULL);
     serve_make(&r, 1, 50);
     r.p.max_tokens = 200;
+    r.pause_after = 3;
     serve_submit(s, &r);
     serve_wait_tokens(&r, 3);
-    glm_request_pause(r.handle, true);
     serve_make(&other, 2, 50);
     serve_submit(s, &other);
     serve_wait(&other);
     uint32_t n = r.answer[0].n_ids;
-    assert_true(n < 200);
+    assert_int_equal(n, 3);
     usleep(20000);
     assert_int_equal(r.answer[0].n_ids, n);
     glm_request_pause(r.handle, false);
@@ -287,13 +306,17 @@ static void the_queue_is_bounded(void **state)
         serve_make(&r[i], i, 20);
         r[i].p.max_tokens = 200;
     }
-    for (uint32_t i = 0; i < 3; i++)
+    r[0].pause_after = 1; /* keeps the only place until all are there */
+    for (uint32_t i = 0; i < 3; i++) {
         serve_submit(s, &r[i]);
+        serve_wait_tokens(&r[0], 1);
+    }
     r[3].p.ctx = &r[3];
     r[3].p.prompt = r[3].prompt;
     assert_int_equal(glm_scheduler_submit(&r[3].handle, s, &r[3].p, &err), GLM_EBUSY);
     assert_null(r[3].handle);
     assert_false(glm_scheduler_drain(s, 0.0));
+    glm_request_pause(r[0].handle, false);
     assert_true(glm_scheduler_drain(s, 60.0));
     for (uint32_t i = 0; i < 3; i++)
         serve_check(&r[i]);
@@ -304,13 +327,6 @@ static void the_queue_is_bounded(void **state)
     for (uint32_t i = 0; i < 3; i++)
         serve_release(&r[i]);
     glm_scheduler_destroy(s);
-}
-
-/* Keeps the only place there is until it is let go, so that what is submitted meanwhile waits, however slow this thread is. */
-static void hold(serve_request *r)
-{
-    serve_wait_tokens(r, 1);
-    glm_request_pause(r->handle, true);
 }
 
 /* An owner with one request is not held up by another with many. */
@@ -326,9 +342,10 @@ static void owners_share_evenly(void **state)
         serve_make(&many[i], i, 60);
         many[i].p.max_tokens = 60;
         many[i].p.owner = 1;
+        many[i].pause_after = i == 0;
         serve_submit(s, &many[i]);
         if (!i)
-            hold(&many[i]);
+            serve_wait_tokens(&many[i], 1);
     }
     serve_make(&one, 77, 20);
     one.p.owner = 2;
@@ -358,9 +375,10 @@ static void priority_goes_first(void **state)
         serve_make(&r[i], i, 60);
         r[i].p.max_tokens = 100;
         r[i].p.priority = i == N - 1 ? 5 : 0;
+        r[i].pause_after = i == 0;
         serve_submit(s, &r[i]);
         if (!i)
-            hold(&r[i]);
+            serve_wait_tokens(&r[i], 1);
     }
     glm_request_pause(r[0].handle, false);
     for (uint32_t i = 0; i < N; i++)
