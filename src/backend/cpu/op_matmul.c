@@ -5,8 +5,10 @@
 
 /* A chunk of a matrix-vector product reads about this many bytes of weights. */
 #define CHUNK_BYTES ((size_t)64 << 10)
-/* Integer kernels ask for the next rows of a chunk while they work on some: it should have several groups of rows... */
+/* Kernels of integers and of one token ask for the next rows of a chunk while they work on some: it should have several groups of
+ * rows... */
 #define INTEGER_CHUNK_BYTES ((size_t)256 << 10)
+#define FLOAT_CHUNK_BYTES ((size_t)1 << 20)
 /* ... but each worker so many chunks at least. */
 #define CHUNKS_PER_WORKER 4u
 /* Rows are cut at multiples of these, so that kernels work on whole groups of rows. */
@@ -32,11 +34,12 @@ uint32_t glm_cpu_chunk_rows(const glm_cpu *cpu, const glm_mat *w, uint32_t n_tok
         size_t spread = w->n_rows / (cpu->n_threads * 4u);
         rows = spread > rows ? spread : rows;
     }
-    uint32_t group = ROW_GROUP;
-    if (glm_cpu_layout_bit(cpu, w) != 1U << GLM_ACT_NONE) {
-        group = INTEGER_ROW_GROUP;
+    const bool is_integer = glm_cpu_layout_bit(cpu, w) != 1U << GLM_ACT_NONE;
+    const uint32_t group = is_integer ? INTEGER_ROW_GROUP : ROW_GROUP;
+    if (is_integer || n_tok == 1) {
         size_t most = w->n_rows / (cpu->n_threads * CHUNKS_PER_WORKER);
-        size_t wanted = INTEGER_CHUNK_BYTES / (w->row_stride_bytes ? w->row_stride_bytes : 1);
+        size_t wanted = (is_integer ? INTEGER_CHUNK_BYTES : FLOAT_CHUNK_BYTES) /
+                        (w->row_stride_bytes ? w->row_stride_bytes : 1);
         wanted = wanted < most ? wanted : most;
         rows = wanted > rows ? wanted : rows;
     }
