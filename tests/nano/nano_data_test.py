@@ -9,9 +9,10 @@ import hashlib
 import sys
 import unittest
 
-sys.path.insert(0, sys.argv.pop(1) + "/tools/nano")
+ROOT = sys.argv.pop(1)
+sys.path.insert(0, ROOT + "/tools/nano")
 
-from glmnano import check_split  # noqa: E402
+from glmnano import check_split, words  # noqa: E402
 from glmnano.dialogue import Dialogue, answer_text, pieces, prompt_text  # noqa: E402
 from glmnano.judge import Answer, judge, parse  # noqa: E402
 from glmnano.mixture import LENGTHS, SKILLS, dialogue  # noqa: E402
@@ -107,6 +108,24 @@ class SplitAndJudge(unittest.TestCase):
         self.assertTrue(judge(check, Answer("", [["set", {"on": True}]], "", "<|observation|>")))
         self.assertFalse(judge(check, Answer("", [["set", {"on": 1}]], "", "<|observation|>")))
         self.assertFalse(judge(check, Answer("", [["set", {"on": "true"}]], "", "<|observation|>")))
+
+    def test_sums_are_judged_by_their_last_line(self):
+        check = {"kind": "last line", "text": "47 + 386 = 433"}
+        for content, passes in (("47 + 386: 7+6+0=13, 4+8+1=13, 0+3+1=4.\n47 + 386 = 433", True), ("47 + 386 = 433", True),
+                                ("47 + 386 = 433\nIs that right?", False), ("47 + 386: so 47 + 386 = 433", False)):
+            self.assertEqual(judge(check, Answer(content, [], "", "<|user|>")), passes, content)
+
+    def test_mixed_words_reach_the_vocabulary_and_are_in_no_list(self):
+        words.load_fragments(ROOT + "/models/nano/tokenizer.json")
+        self.addCleanup(words.FRAGMENTS.clear)
+        rng = rng_of("mixed")
+        made = [words.mixed(rng, lang) for lang in ("en", "zh") for _ in range(3000)]
+        listed = {word.lower() for word in words.LABELS + words.LABELS_ZH + words.PEOPLE_ZH + words.CITIES}
+        self.assertFalse([word for word in made if word.lower() in listed])
+        unused = [piece for piece in words.FRAGMENTS if not any(piece in word for word in made)]
+        self.assertLess(len(unused), len(words.FRAGMENTS) // 50, unused[:20])
+        self.assertTrue(any(words.is_mixing(Split(False), rng, 0.5) for _ in range(40)))
+        self.assertFalse(any(words.is_mixing(Split(True), rng, 1.0) for _ in range(40)), "held-out cases stay what they are")
 
 
 if __name__ == "__main__":

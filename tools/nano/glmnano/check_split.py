@@ -6,7 +6,9 @@ and every whole prompt. Run as a program it exits 1 when one is on both sides.
 """
 
 import sys
+from pathlib import Path
 
+from . import words as vocabulary
 from .mixture import LENGTHS, SKILLS, dialogue
 from .split import Split, rng_of
 
@@ -28,6 +30,7 @@ def collect(held_out, n_dialogues, seed=0):
 
 
 def main(n_dialogues=3000):
+    vocabulary.load_fragments(Path(__file__).parents[3] / "models" / "nano" / "tokenizer.json")
     words, prompts = collect(False, n_dialogues)
     held_words, held_prompts = collect(True, n_dialogues)
     both = (words & held_words, prompts & held_prompts)

@@ -66,6 +66,8 @@ def judge(check, answer):
         return False
     if check["kind"] == "text":
         return answer.content == check["text"]
+    if check["kind"] == "last line":
+        return answer.content.rpartition("\n")[2] == check["text"]
     if check["kind"] == "html":
         return html_ok(check, answer.content)
     return code_ok(check, answer.content)

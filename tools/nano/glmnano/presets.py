@@ -32,7 +32,7 @@ PRESETS = {
         *_finish(3 * M, 600_000, 2 * M, "long", "middle"),
         # What was measured then: 43 % of sums, 47 % of pages, 71 % of tool calls. The digits' tables and exact copies need more
         # examples than the mixture had.
-        Stage("drill", "dense", "drill", 12 * M, 0.012, 2e-3, balance=0.002),
+        Stage("drill", "dense", "drill", 10 * M, 0.012, 2e-3, balance=0.002),
         Stage("settle", "dense", "settle", 5 * M, 0.01, 1.5e-3, cooldown=True, balance=0.0005),
         *_finish(1 * M, 400_000, 2 * M, "long", "middle", suffix="-again"),
     ],

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import torch.multiprocessing as mp
 
-from . import dataset, tokens
+from . import dataset, tokens, words
 from .config import Config
 from .losses import KINDS
 from .model import Block, Nano
@@ -150,6 +150,7 @@ def _worker(rank, folder, stage, seed, model, progress, shared):
     for path in sorted(folder.glob("optimiser-*.pt")):
         optimiser.load(torch.load(path, weights_only=True))
     tokenizer = tokens.load(folder / "tokenizer.json")
+    words.load_fragments(folder / "tokenizer.json")
     feed = Feed(folder, stage, seed, tokenizer, model.config, rank, shared)
     started = saved = time.time()
     since = 0

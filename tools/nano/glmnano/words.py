@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Vocabularies the dialogues are composed of, and generators of words nobody has seen."""
 
+import json
+
 PEOPLE = """Ada Alan Alba Amir Ana Anton Astrid Bela Ben Bruno Carla Cem Chloe Clara Dara David Dina Elena Elif Emil Emma
 Erik Eva Farah Felix Fiona Frida Georg Gina Hana Hugo Ida Igor Ines Ivan Jana Jonas Julia Karim Kira Lars Lea Leo Lina
 Luca Maja Marco Maria Mark Mila Mina Nadia Nico Nina Noah Nora Olga Omar Oscar Otto Paul Pia Rafael Rita Rosa Ruben Sam
@@ -46,10 +48,52 @@ VERBS = """build carry catch check clean climb close count cover cross deliver d
 keep lift load mark measure mend move open pack paint pick plant polish pull push reach repair roll save sell send share shift
 show sort split start store test throw touch trace turn visit wash watch weave wrap write""".split()
 
+_LISTED = {word.lower() for words in (PEOPLE, PEOPLE_ZH, CITIES, CITIES_ZH, PET_NAMES, PET_NAMES_ZH, COLOURS, COLOURS_ZH.values(), FOODS, FOODS_ZH,
+                                     LABELS, LABELS_ZH) for word in words}
+
 _ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl dr fl gr kr pl sh sk sl st th tr".split()
 _VOWELS = "a e i o u ai ea io ou".split()
 _CODAS = ["", "", "", "n", "r", "s", "l", "m", "t", "k", "x", "nd", "rt"]
 _HANZI = "天地人山水火木金土日月风云雨雪花草树石江河海湖春夏秋冬东西南北中上下大小多少高低长短前后左右新老早晚明白黑红黄蓝绿青紫"
+
+
+FRAGMENTS = []  # pieces of the tokenizer's vocabulary, once `load_fragments` was called
+
+
+def load_fragments(path):
+    """Fill FRAGMENTS from a tokenizer.json: its entries of letters alone, without the space in front.
+
+    A token that training never asks for cannot be copied later ("Delete", held out, came back as "De"): texts to copy are therefore
+    sprinkled with words put together from the whole vocabulary.
+    """
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]  # byte-level BPE writes these bytes as themselves
+    hidden = [byte for byte in range(256) if byte not in shown]
+    byte_of = {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+    with open(path, encoding="utf-8") as file:
+        vocabulary = json.load(file)["model"]["vocab"]
+    FRAGMENTS.clear()
+    for entry in vocabulary:
+        text = bytes(byte_of[c] for c in entry).decode("utf-8", "replace").strip()
+        if text.isalpha():
+            FRAGMENTS.append(text)
+
+
+def is_mixing(split, rng, share):
+    """Whether a text should be `mixed` this time: in training only, for this share of the texts."""
+    return bool(FRAGMENTS) and not split.held_out and rng.random() < share
+
+
+def mixed(rng, lang="en"):
+    """Two or three fragments in a row, or Chinese characters from the whole block; never a word of a list."""
+    while True:
+        pieces = [rng.choice(FRAGMENTS) for _ in range(rng.choice((2, 2, 3)))]
+        if lang == "zh":
+            pieces = [p if not p.isascii() else chr(rng.randint(0x4E00, 0x9FA5)) for p in pieces]
+        elif not all(p.isascii() for p in pieces):
+            continue
+        word = "".join(pieces)
+        if word.lower() not in _LISTED and len(word) <= 16:
+            return word
 
 
 def pseudo_word(rng, syllables=None):
@@ -78,6 +122,8 @@ def code_word(rng):
 
 def person(split, rng):
     """A first name: from the list, or invented."""
+    if is_mixing(split, rng, 0.15):
+        return split.draw("name", lambda: mixed(rng).capitalize())
     if rng.random() < 0.35:
         return split.draw("name", lambda: pseudo_word(rng, 2).capitalize())
     return split.pick(rng, "person", PEOPLE)
@@ -85,6 +131,8 @@ def person(split, rng):
 
 def city(split, rng):
     """A town: from the list, or invented."""
+    if is_mixing(split, rng, 0.15):
+        return split.draw("town", lambda: mixed(rng).capitalize())
     if rng.random() < 0.3:
         return split.draw("town", lambda: pseudo_word(rng).capitalize())
     return split.pick(rng, "city", CITIES)
@@ -96,6 +144,9 @@ def phrase(split, rng, low=1, high=4):
     def make():
         words = []
         for _ in range(rng.randint(low, high)):
+            if is_mixing(split, rng, 0.15):
+                words.append(mixed(rng))
+                continue
             kind = rng.random()
             if kind < 0.3:
                 words.append(rng.choice(ADJECTIVES))
@@ -118,6 +169,9 @@ def phrase_zh(split, rng, low=1, high=4):
     def make():
         parts = []
         for _ in range(rng.randint(low, high)):
+            if is_mixing(split, rng, 0.2):
+                parts.append(mixed(rng, "zh"))
+                continue
             parts.append(rng.choice(NOUNS_ZH) if rng.random() < 0.5 else pseudo_hanzi(rng))
         return "".join(parts)
 

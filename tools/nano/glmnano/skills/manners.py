@@ -234,6 +234,8 @@ def _fact_value(split, rng, lang, kind):
         return str(rng.randint(5, 99))
     if kind == "code":
         return words.code_word(rng) if rng.random() < 0.5 else words.digits(rng, 3, 6)
+    if words.is_mixing(split, rng, 0.25):
+        return split.draw("name", lambda: words.mixed(rng, lang).capitalize())
     if lang == "zh":
         if kind == "person" and rng.random() < 0.6:
             return split.pick(rng, "person_zh", words.PEOPLE_ZH)

@@ -99,6 +99,9 @@ class Element:
 
 
 def _text(split, rng, kind):
+    if kind != "item" and words.is_mixing(split, rng, 0.25):
+        text = words.mixed(rng, "zh" if rng.random() < 0.2 else "en")
+        return text[0].upper() + text[1:] if rng.random() < 0.6 else text
     if kind in ("button", "link") and rng.random() < 0.6:
         return split.pick(rng, "label", words.LABELS)
     if kind == "item":

@@ -203,15 +203,15 @@ def _page_request(split, rng, writer):
 def _turn(split, rng, tools, absent, lang):
     """One user turn: the messages after it up to the final reply, without reasoning; and the kind of the turn."""
     kind = rng.random()
-    if kind < 0.12 and absent:
+    if kind < 0.2 and absent:
         text, _ = rng.choice(absent).request(split, rng, lang)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": NONE_FITS[lang], "why": NONE_THOUGHT[lang]}], "none"
-    if kind < 0.22:
+    if kind < 0.28:
         intent = rng.choice(("greet", "who", "can", "thanks", "how", "bye"))
         text = rng.choice(manners.WORDINGS[intent][lang])
         return [{"role": "user", "content": text},
                 {"role": "assistant", "content": manners.REPLY[intent][lang], "why": manners.THOUGHT[intent][lang]}], "chat"
-    count = 2 if rng.random() < 0.2 and len(tools) > 1 else 1
+    count = 2 if rng.random() < 0.25 and len(tools) > 1 else 1
     chosen = rng.sample(tools, count)
     texts, calls, results, replies = [], [], [], []
     for tool in chosen:
