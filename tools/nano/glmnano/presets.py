@@ -35,6 +35,11 @@ PRESETS = {
         Stage("drill", "dense", "drill", 10 * M, 0.012, 2e-3, balance=0.002),
         Stage("settle", "dense", "settle", 5 * M, 0.01, 1.5e-3, cooldown=True, balance=0.0005),
         *_finish(1 * M, 400_000, 2 * M, "long", "middle", suffix="-again"),
+        # Measured: sums 88 %, pages 85 %, tool calls 68 %: none of 20 requests that no tool fits was declined, and 12 of 19 products
+        # came out.
+        Stage("fit", "dense", "fit", 4 * M, 0.01, 1.5e-3, balance=0.002),
+        Stage("settle-fit", "dense", "settle-fit", 3 * M, 0.008, 1.2e-3, cooldown=True, balance=0.0005),
+        *_finish(800_000, 400_000, 1_500_000, "long", "middle", suffix="-last"),
     ],
     # 18 million tokens: meant to end within two hours on two free Zen 4 cores (dense stages: 4,300 tokens a second there).
     "small": [

@@ -65,8 +65,11 @@ def solve(a, op, b):
     return a - b, f"{a}<{b}, so -({b}-{a}): " + working_sub(b, a)
 
 
-def _operands(rng):
-    op = rng.choice("+++--*")
+OPERATORS = "+++--*"  # as often as each stands here
+
+
+def _operands(rng, operators):
+    op = rng.choice(operators)
     if op == "*":
         return rng.randint(2, 99), op, rng.randint(2, 9)
     size = rng.choice((10, 100, 100, 1000, 1000, 1000))
@@ -76,13 +79,13 @@ def _operands(rng):
     return a, op, b
 
 
-def make(split, rng, turns=None):
+def make(split, rng, turns=None, operators=OPERATORS):
     """1 to 4 sums in one conversation."""
     think = rng.random() < 0.65
     lang = "zh" if rng.random() < 0.3 else "en"
     messages = []
     for _ in range(turns or rng.choice((1, 2, 3, 4))):
-        a, op, b = split.draw("sum", lambda: _operands(rng))
+        a, op, b = split.draw("sum", lambda: _operands(rng, operators))
         result, working = solve(a, op, b)
         sign = rng.choice("×x*") if op == "*" else op
         ask = rng.choice(ASK[lang]).format(a=a, b=b, o=sign, w=WORD[lang][op])

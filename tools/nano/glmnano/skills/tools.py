@@ -200,13 +200,16 @@ def _page_request(split, rng, writer):
     return wording.format(r=request, n=name), args
 
 
-def _turn(split, rng, tools, absent, lang):
+NONE_SHARE = 0.2  # of the turns ask for what no tool does
+
+
+def _turn(split, rng, tools, absent, lang, none_share):
     """One user turn: the messages after it up to the final reply, without reasoning; and the kind of the turn."""
     kind = rng.random()
-    if kind < 0.2 and absent:
+    if kind < none_share and absent:
         text, _ = rng.choice(absent).request(split, rng, lang)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": NONE_FITS[lang], "why": NONE_THOUGHT[lang]}], "none"
-    if kind < 0.28:
+    if kind < none_share + 0.08:
         intent = rng.choice(("greet", "who", "can", "thanks", "how", "bye"))
         text = rng.choice(manners.WORDINGS[intent][lang])
         return [{"role": "user", "content": text},
@@ -231,7 +234,7 @@ def _turn(split, rng, tools, absent, lang):
     return out, "call" if count == 1 else "two calls"
 
 
-def make(split, rng, n_tools=None, n_turns=None):
+def make(split, rng, n_tools=None, n_turns=None, none_share=NONE_SHARE):
     """A conversation of 1 to 4 turns with 1 to 4 tools (more when asked for); it may end with a call or with a reply."""
     for _ in range(1000):
         lang = "zh" if rng.random() < 0.2 else "en"
@@ -246,7 +249,7 @@ def make(split, rng, n_tools=None, n_turns=None):
             messages.append({"role": "system", "content": rng.choice(manners.PLAIN).format(x=words.phrase(split, rng, 1, 2), y=rng.randint(1, 365))})
         kind = ""
         for _ in range(n_turns or rng.choice((1, 2, 3, 4))):
-            turn, kind = _turn(split, rng, tools, absent, lang)
+            turn, kind = _turn(split, rng, tools, absent, lang, none_share)
             messages += turn
         if kind in ("call", "two calls") and rng.random() < 0.5:
             while not messages[-1].get("tool_calls"):
