@@ -7,7 +7,7 @@ line. Tool and parameter names vary as they do among clients. A request may be f
 
 from .. import words
 from ..dialogue import Dialogue, to_json
-from . import manners, pages
+from . import manners, pages, tools
 from .actions import COMMANDS, file_name, value
 
 # key: (names, what it does, {parameter: (names, type, about, is_required)})
@@ -168,7 +168,7 @@ def make(split, rng, n_chars=3000):
             text, key, args, result, reply = _task(split, rng, kit)
             tool = kit.names[key]
             messages += [{"role": "user", "content": text},
-                         {"role": "assistant", "content": "", "tool_calls": [(tool, args)], "why": f"I call {tool}."},
+                         {"role": "assistant", "content": "", "tool_calls": [(tool, args)], "working": tools.working([TOOLS[key][1].rstrip(".")], [tool])},
                          {"role": "tool", "content": result if rng.random() < 0.8 else to_json({"output": result})},
                          {"role": "assistant", "content": reply, "why": "I have the result. I tell the user."}]
         if messages[-2]["role"] == "tool" and rng.random() < 0.5:
@@ -178,6 +178,7 @@ def make(split, rng, n_chars=3000):
             why = message.pop("why", None)
             if why and think:
                 message["reasoning_content"] = why
+            tools.show_working(message, think)
         last = messages[-1]
         if "tool_calls" in last:
             check = {"kind": "calls", "calls": [list(c) for c in last["tool_calls"]], "turn": "call"}

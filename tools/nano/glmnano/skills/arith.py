@@ -48,8 +48,9 @@ def working_mul(a, b):
     """Long multiplication by one digit, as text."""
     steps, carry = [], 0
     for digit in str(a)[::-1]:
-        total = int(digit) * b + carry
-        steps.append(f"{digit}*{b}+{carry}={total}")
+        product = int(digit) * b
+        total = product + carry
+        steps.append(f"{digit}*{b}={product}, {product}+{carry}={total}")
         carry = total // 10
     return ", ".join(steps)
 

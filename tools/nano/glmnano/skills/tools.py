@@ -3,6 +3,10 @@
 
 Schemas come from `actions` under many names (a tool's name with its parameters' names is one signature, and a signature
 belongs to one side of the split), and from invented tools whose meaning is only in their schema.
+
+Before a call or a refusal the model says what is wanted and which tool does it, in the words of the schemas: "Send an email to a
+person: mail_to." or "...: none." It is thought where thinking is on and written where it is off. Without these words a model this small
+picks well among tools but never finds that none fits (measured: 0 of 20, after 10 million tokens with thousands of such turns).
 """
 
 from .. import words
@@ -62,7 +66,7 @@ class Tool:
         return {"name": self.name, "description": self.about, "parameters": body}
 
     def request(self, split, rng, lang):
-        """A user's request and the arguments it means."""
+        """A user's request, the arguments it means, and what it wants as the schema has it."""
         asks = self.asks[lang] or self.asks["en"]
         shown, args = {}, {}
         for key, p in self.params.items():
@@ -75,7 +79,12 @@ class Tool:
             if rng.random() < 0.3:
                 args[p.name] = p.value(split, rng)
                 text += (" " if lang == "en" else "") + (ask if lang == "en" else ask_zh).format(**{key: args[p.name]})
-        return text, args
+        named = text.startswith((f"Call {self.name} ", f"Use {self.name}:"))
+        return text, args, self.name if named else self.goal()
+
+    def goal(self):
+        """What the tool does, without the full stop."""
+        return self.about.rstrip(".")
 
 
 def _shown(rng, parameter, given, lang):
@@ -180,13 +189,21 @@ def _answer_of(split, rng, tool, lang):
 
 
 NONE_FITS = {"en": "None of my tools can do that.", "zh": "我的工具都做不了这个。"}
-NONE_THOUGHT = {"en": "None of the tools fits. I make no call.", "zh": "没有合适的工具，我不调用。"}
 JOIN = {"en": " Then: ", "zh": "然后："}
 
 
-def _think_calls(lang, calls):
-    names = ", ".join(name for name, _ in calls)
-    return f"I call {names}." if lang == "en" else f"我调用 {names}。"
+def working(goals, names):
+    """What is wanted and which tool does it, for every call."""
+    return " ".join(f"{goal}: {name}." for goal, name in zip(goals, names))
+
+
+def show_working(message, think):
+    """Put the message's working where it belongs: thought, or written above the answer."""
+    text = message.pop("working", None)
+    if text and think:
+        message["reasoning_content"] = text
+    elif text:
+        message["content"] = text + ("\n" + message["content"] if message["content"] else "")
 
 
 def _page_request(split, rng, writer):
@@ -207,8 +224,8 @@ def _turn(split, rng, tools, absent, lang, none_share):
     """One user turn: the messages after it up to the final reply, without reasoning; and the kind of the turn."""
     kind = rng.random()
     if kind < none_share and absent:
-        text, _ = rng.choice(absent).request(split, rng, lang)
-        return [{"role": "user", "content": text}, {"role": "assistant", "content": NONE_FITS[lang], "why": NONE_THOUGHT[lang]}], "none"
+        text, _, goal = rng.choice(absent).request(split, rng, lang)
+        return [{"role": "user", "content": text}, {"role": "assistant", "content": NONE_FITS[lang], "working": working([goal], ["none"])}], "none"
     if kind < none_share + 0.08:
         intent = rng.choice(("greet", "who", "can", "thanks", "how", "bye"))
         text = rng.choice(manners.WORDINGS[intent][lang])
@@ -216,19 +233,21 @@ def _turn(split, rng, tools, absent, lang, none_share):
                 {"role": "assistant", "content": manners.REPLY[intent][lang], "why": manners.THOUGHT[intent][lang]}], "chat"
     count = 2 if rng.random() < 0.25 and len(tools) > 1 else 1
     chosen = rng.sample(tools, count)
-    texts, calls, results, replies = [], [], [], []
+    texts, calls, goals, results, replies = [], [], [], [], []
     for tool in chosen:
         if tool.about == "Write text to a file on disk." and rng.random() < 0.25:
             text, args = _page_request(split, rng, tool)
+            goal = tool.goal()
         else:
-            text, args = tool.request(split, rng, lang if tool.asks[lang] else "en")
+            text, args, goal = tool.request(split, rng, lang if tool.asks[lang] else "en")
         result, reply = _answer_of(split, rng, tool, lang)
         texts.append(text)
         calls.append((tool.name, args))
+        goals.append(goal)
         results.append(result)
         replies.append(reply)
     out = [{"role": "user", "content": JOIN[lang].join(texts)},
-           {"role": "assistant", "content": "", "tool_calls": calls, "why": _think_calls(lang, calls)}]
+           {"role": "assistant", "content": "", "tool_calls": calls, "working": working(goals, [name for name, _ in calls])}]
     out += [{"role": "tool", "content": r} for r in results]
     out.append({"role": "assistant", "content": (" " if lang == "en" else "").join(replies), "why": "I have the result. I tell the user." if lang == "en" else "有结果了，告诉用户。"})
     return out, "call" if count == 1 else "two calls"
@@ -260,11 +279,12 @@ def make(split, rng, n_tools=None, n_turns=None, none_share=NONE_SHARE):
             why = message.pop("why", None)
             if why and think:
                 message["reasoning_content"] = why
+            show_working(message, think)
         last = messages[-1]
         if "tool_calls" in last:
             check = {"kind": "calls", "calls": [list(c) for c in last["tool_calls"]], "turn": kind}
         else:
-            check = {"kind": "text", "text": last["content"], "turn": kind}
+            check = {"kind": "last line" if kind == "none" else "text", "text": last["content"].rpartition("\n")[2], "turn": kind}
         dialogue = Dialogue("tools", messages, tools=[t.schema(rng) for t in tools], think=think,
                             effort=rng.choice(("max", "max", "high")), keep=rng.random() < 0.85, check=check)
         if split.owns(dialogue.prompt_key()):
