@@ -36,9 +36,11 @@ LENGTHS = {
     "tell": Lengths(1024, (300, 2600), (1, 1, 2, 2, 3, 4), (0.06, 0.5, 0.04, 0.06, 0.24, 0.02, 0.06, 0.02), none_share=0.35, operators="+--****"),
     "settle-tell": Lengths(2048, (300, 6000), (1, 2, 2, 3, 4, 8), (0.14, 0.31, 0.07, 0.14, 0.19, 0.04, 0.04, 0.07), none_share=0.25, operators="++--**"),
     "settle-more": Lengths(1024, (300, 2600), (1, 2, 2, 3, 4), (0.12, 0.33, 0.05, 0.17, 0.2, 0.03, 0.04, 0.06), none_share=0.3, operators="++---**"),
+    "settle-all": Lengths(2048, (300, 6000), (1, 2, 2, 3, 4, 8), (0.15, 0.3, 0.1, 0.14, 0.16, 0.04, 0.03, 0.08), none_share=0.25, operators="++---**"),
     # For the indexers, which learn nothing from dialogues shorter than their selection.
     "select": Lengths(1024, (1200, 2600), (2, 3, 4), (0.1, 0.4, 0.3, 0.15, 0.0, 0.0, 0.05, 0.0)),
     "long": Lengths(4096, (800, 11000), (1, 2, 3, 4, 4, 8, 16), agent_chars=(1000, 9000)),
+    "long-tools": Lengths(4096, (800, 11000), (1, 2, 3, 4, 4, 8, 16), (0.12, 0.4, 0.15, 0.12, 0.06, 0.04, 0.03, 0.08), agent_chars=(1000, 9000)),
     # For checks of the data: every skill.
     "every": Lengths(4096, (200, 900), (1, 2, 3, 4), (0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)),
 }
