@@ -57,6 +57,7 @@ PRESETS = {
         # the last passes had few long dialogues. All skills and lengths once more.
         Stage("settle-all", "dense", "settle-all", 5 * M, 0.008, 1.2e-3, cooldown=True, balance=0.0005),
         *_finish(800_000, 600_000, 1_500_000, "long-tools", "middle", suffix="-all"),
+        # Measured: tool calls 87 %, facts 93 %, agents' sessions 85 %, pages 94 %, but sums 87 %. The end of this run.
     ],
     # 15 million tokens, to end within two hours on two free Zen 4 cores: about 70 minutes at the rates of `full` there (4,200 tokens a
     # second dense, 3,500 for indexers, 1,300 sparse, 2,500 for the draft layer).
