@@ -577,16 +577,12 @@ static void write_call(glm_json_writer *w, const glm_chat_call *call, size_t ind
     char id[32];
     snprintf(id, sizeof id, "call_%zu", index + 1);
     glm_json_begin_object(w);
-    glm_json_write_key(w, "id");
-    glm_json_write_c(w, id);
-    glm_json_write_key(w, "type");
-    glm_json_write_c(w, "function");
+    glm_json_put_c(w, "id", id);
+    glm_json_put_c(w, "type", "function");
     glm_json_write_key(w, "function");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "name");
-    glm_json_write_text(w, (glm_text){call->name, call->name_length});
-    glm_json_write_key(w, "arguments");
-    glm_json_write_text(w, (glm_text){call->arguments, call->arguments_length});
+    glm_json_put_text(w, "name", (glm_text){call->name, call->name_length});
+    glm_json_put_text(w, "arguments", (glm_text){call->arguments, call->arguments_length});
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
@@ -604,8 +600,7 @@ glm_status glm_chat_message_json(char **out, size_t *length, const glm_chat_mess
     for (size_t i = 0; i < message->n_calls; i++)
         write_call(&w, &message->calls[i], i);
     glm_json_end_array(&w);
-    glm_json_write_key(&w, "finish_reason");
-    glm_json_write_c(&w, glm_chat_finish_name(message->finish));
+    glm_json_put_c(&w, "finish_reason", glm_chat_finish_name(message->finish));
     glm_json_end_object(&w);
     if (json.has_failed) {
         glm_str_deinit(&json);

@@ -191,34 +191,24 @@ static void write_json(bench *b, const bench_case *c, const double speed[3], dou
     glm_json_writer *w = &b->json;
     double median = speed[0];
     glm_json_begin_object(w);
-    glm_json_write_key(w, "case");
-    glm_json_write_c(w, c->is_prompt ? "prompt" : "gen");
-    glm_json_write_key(w, "tokens");
-    glm_json_write_u64(w, c->n_tokens);
-    glm_json_write_key(w, "depth");
-    glm_json_write_u64(w, c->depth);
-    glm_json_write_key(w, "batch");
-    glm_json_write_u64(w, c->batch);
-    glm_json_write_key(w, "threads");
-    glm_json_write_u64(w, b->engine.engine_info.n_threads);
-    glm_json_write_key(w, "runs");
-    glm_json_write_u64(w, b->n_runs);
+    glm_json_put_c(w, "case", c->is_prompt ? "prompt" : "gen");
+    glm_json_put_u64(w, "tokens", c->n_tokens);
+    glm_json_put_u64(w, "depth", c->depth);
+    glm_json_put_u64(w, "batch", c->batch);
+    glm_json_put_u64(w, "threads", b->engine.engine_info.n_threads);
+    glm_json_put_u64(w, "runs", b->n_runs);
     glm_json_write_key(w, "tok_s");
     glm_json_begin_object(w);
     static const char *const keys[3] = {"median", "min", "max"};
     for (size_t i = 0; i < 3; i++) {
-        glm_json_write_key(w, keys[i]);
-        glm_json_write_double(w, speed[i]);
+        glm_json_put_double(w, keys[i], speed[i]);
     }
     glm_json_end_object(w);
-    glm_json_write_key(w, "bytes_per_token");
-    glm_json_write_double(w, bytes);
-    glm_json_write_key(w, "read_gbs");
-    glm_json_write_double(w, bytes * median / 1e9);
-    glm_json_write_key(w, "share_of_read_limit");
-    glm_json_write_double(w, b->read_limit > 0 ? bytes * median / b->read_limit : NAN);
-    glm_json_write_key(w, "large_page_share");
-    glm_json_write_double(w, large_page_share(b));
+    glm_json_put_double(w, "bytes_per_token", bytes);
+    glm_json_put_double(w, "read_gbs", bytes * median / 1e9);
+    glm_json_put_double(w, "share_of_read_limit",
+                        b->read_limit > 0 ? bytes * median / b->read_limit : NAN);
+    glm_json_put_double(w, "large_page_share", large_page_share(b));
     glm_json_end_object(w);
 }
 

@@ -16,8 +16,7 @@ static void write_row_json(glm_json_writer *w, const cli_value *value, const con
 {
     const cli_option *option = &cli_options[row->id];
     glm_json_begin_object(w);
-    glm_json_write_key(w, "option");
-    glm_json_write_c(w, option->name);
+    glm_json_put_c(w, "option", option->name);
     glm_json_write_key(w, "value");
     if (option->is_repeatable && value->n_texts > 0) {
         glm_json_begin_array(w);
@@ -31,8 +30,7 @@ static void write_row_json(glm_json_writer *w, const cli_value *value, const con
     } else {
         glm_json_write_null(w);
     }
-    glm_json_write_key(w, "source");
-    glm_json_write_c(w, cli_source_name(value->source));
+    glm_json_put_c(w, "source", cli_source_name(value->source));
     glm_json_write_key(w, "where");
     if (value->source == SOURCE_DEFAULT)
         glm_json_write_null(w);

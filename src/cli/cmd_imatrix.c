@@ -26,31 +26,24 @@ static void print_text(cli_context *cli, const glm_imatrix_report *r, const char
     cli_puts(&cli->out, "\n");
 }
 
-static void member_u64(glm_json_writer *w, const char *key, uint64_t value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_u64(w, value);
-}
-
 static glm_status print_json(cli_context *cli, const glm_imatrix_report *r, const char *out,
                              glm_error *err)
 {
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "file");
-    glm_json_write_c(&w, out);
-    member_u64(&w, "tokens", r->n_tokens);
-    member_u64(&w, "sequences", r->n_windows);
-    member_u64(&w, "matrices", r->n_entries);
-    member_u64(&w, "experts", r->n_expert);
+    glm_json_put_c(&w, "file", out);
+    glm_json_put_u64(&w, "tokens", r->n_tokens);
+    glm_json_put_u64(&w, "sequences", r->n_windows);
+    glm_json_put_u64(&w, "matrices", r->n_entries);
+    glm_json_put_u64(&w, "experts", r->n_expert);
     glm_json_write_key(&w, "rare");
     glm_json_begin_array(&w);
     for (uint32_t i = 0; i < r->n_layer; i++) {
         glm_json_begin_object(&w);
-        member_u64(&w, "layer", r->layer[i].layer);
-        member_u64(&w, "rare", r->layer[i].n_rare);
-        member_u64(&w, "unseen", r->layer[i].n_unseen);
+        glm_json_put_u64(&w, "layer", r->layer[i].layer);
+        glm_json_put_u64(&w, "rare", r->layer[i].n_rare);
+        glm_json_put_u64(&w, "unseen", r->layer[i].n_unseen);
         glm_json_end_object(&w);
     }
     glm_json_end_array(&w);

@@ -183,18 +183,6 @@ static void print_text(const inspection *in)
 
 /* ---- JSON ---- */
 
-static void member_u64(glm_json_writer *w, const char *key, uint64_t value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_u64(w, value);
-}
-
-static void member_double(glm_json_writer *w, const char *key, double value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_double(w, value);
-}
-
 static void member_text(glm_json_writer *w, const char *key, const char *text)
 {
     glm_json_write_key(w, key);
@@ -250,37 +238,37 @@ static void write_shapes(glm_json_writer *w, const glm_model_info *m)
     glm_json_write_key(w, "shapes");
     glm_json_begin_object(w);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        member_u64(w, shapes[i].key, shapes[i].value);
+        glm_json_put_u64(w, shapes[i].key, shapes[i].value);
     glm_json_end_object(w);
 }
 
 static void write_numbers(glm_json_writer *w, const inspection *in)
 {
     const glm_model_info *m = &in->info;
-    member_double(w, "routed_scale", short_float(m->routed_scale));
-    member_double(w, "rope_theta", m->rope_theta);
-    member_double(w, "rms_eps", short_float(m->rms_eps));
-    member_double(w, "latent_eps", short_float(m->latent_eps));
+    glm_json_put_double(w, "routed_scale", short_float(m->routed_scale));
+    glm_json_put_double(w, "rope_theta", m->rope_theta);
+    glm_json_put_double(w, "rms_eps", short_float(m->rms_eps));
+    glm_json_put_double(w, "latent_eps", short_float(m->latent_eps));
     glm_json_write_key(w, "indexers");
     glm_json_begin_object(w);
-    member_u64(w, "full", in->n_full);
-    member_u64(w, "shared", in->n_shared);
+    glm_json_put_u64(w, "full", in->n_full);
+    glm_json_put_u64(w, "shared", in->n_shared);
     member_text(w, "types", m->indexer_types);
     glm_json_end_object(w);
     glm_json_write_key(w, "parameters");
     glm_json_begin_object(w);
-    member_u64(w, "total", m->n_params);
-    member_u64(w, "active", m->n_params_active);
-    member_u64(w, "mtp", m->n_params_mtp);
+    glm_json_put_u64(w, "total", m->n_params);
+    glm_json_put_u64(w, "active", m->n_params_active);
+    glm_json_put_u64(w, "mtp", m->n_params_mtp);
     glm_json_end_object(w);
-    member_u64(w, "size_bytes", m->size_bytes);
-    member_u64(w, "n_files", m->n_files);
-    member_u64(w, "n_tensors", m->n_tensors);
+    glm_json_put_u64(w, "size_bytes", m->size_bytes);
+    glm_json_put_u64(w, "n_files", m->n_files);
+    glm_json_put_u64(w, "n_tensors", m->n_tensors);
     glm_json_write_key(w, "kv_bytes_per_token");
     glm_json_begin_object(w);
     static const char *const kv_types[] = {"f32", "f16", "bf16", "q8"};
     for (size_t i = 0; i < 4; i++)
-        member_u64(w, kv_types[i], m->kv_bytes_per_token[i]);
+        glm_json_put_u64(w, kv_types[i], m->kv_bytes_per_token[i]);
     glm_json_end_object(w);
     glm_json_write_key(w, "eos_ids");
     glm_json_begin_array(w);
@@ -289,10 +277,10 @@ static void write_numbers(glm_json_writer *w, const inspection *in)
     glm_json_end_array(w);
     glm_json_write_key(w, "sampling");
     glm_json_begin_object(w);
-    member_double(w, "temperature", m->temperature);
-    member_double(w, "top_p", m->top_p);
-    member_u64(w, "top_k", m->top_k);
-    member_double(w, "min_p", m->min_p);
+    glm_json_put_double(w, "temperature", m->temperature);
+    glm_json_put_double(w, "top_p", m->top_p);
+    glm_json_put_u64(w, "top_k", m->top_k);
+    glm_json_put_double(w, "min_p", m->min_p);
     glm_json_end_object(w);
 }
 
@@ -311,9 +299,9 @@ static void write_tensors(glm_json_writer *w, const inspection *in)
         for (uint32_t d = 0; d < t.n_dims && d < 4; d++)
             glm_json_write_u64(w, t.dim[d]);
         glm_json_end_array(w);
-        member_u64(w, "size_bytes", t.size_bytes);
-        member_u64(w, "file", t.file);
-        member_u64(w, "offset", t.offset);
+        glm_json_put_u64(w, "size_bytes", t.size_bytes);
+        glm_json_put_u64(w, "file", t.file);
+        glm_json_put_u64(w, "offset", t.offset);
         glm_json_end_object(w);
     }
     glm_json_end_array(w);
@@ -332,8 +320,7 @@ static glm_status write_receipt(glm_json_writer *w, const inspection *in, glm_er
     if (st != GLM_OK)
         return st;
     glm_json_begin_object(w);
-    glm_json_write_key(w, "is_of_these_weights");
-    glm_json_write_bool(w, in->is_receipt_of_these);
+    glm_json_put_bool(w, "is_of_these_weights", in->is_receipt_of_these);
     glm_json_write_key(w, "measured");
     glm_json_write_raw(w, glm_text_c(text));
     glm_json_end_object(w);
@@ -361,9 +348,9 @@ static glm_status print_json(const inspection *in, glm_error *err)
         glm_json_begin_object(&w);
         member_text(&w, "class", g->class_name);
         member_text(&w, "type", g->type);
-        member_u64(&w, "tensors", g->n_tensors);
-        member_u64(&w, "parameters", g->n_params);
-        member_u64(&w, "size_bytes", g->size_bytes);
+        glm_json_put_u64(&w, "tensors", g->n_tensors);
+        glm_json_put_u64(&w, "parameters", g->n_params);
+        glm_json_put_u64(&w, "size_bytes", g->size_bytes);
         glm_json_end_object(&w);
     }
     glm_json_end_array(&w);

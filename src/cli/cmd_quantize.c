@@ -86,44 +86,31 @@ static void print_text(cli_context *cli, const glm_quantize_report *r)
     cli_puts(out, "\n");
 }
 
-static void member_u64(glm_json_writer *w, const char *key, uint64_t value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_u64(w, value);
-}
-
-static void member_text(glm_json_writer *w, const char *key, const char *text)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_c(w, text);
-}
-
 static glm_status print_json(cli_context *cli, const glm_quantize_report *r, glm_error *err)
 {
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    member_text(&w, "file", r->first_file);
-    member_u64(&w, "files", r->n_files);
-    member_u64(&w, "in_bytes", r->in_bytes);
-    member_u64(&w, "out_bytes", r->out_bytes);
-    member_u64(&w, "tensors", r->n_tensors);
-    member_u64(&w, "parameters", r->n_params);
-    member_u64(&w, "fallback", r->n_fallback);
-    member_u64(&w, "resumed", r->n_resumed);
-    glm_json_write_key(&w, "bits_per_parameter");
-    glm_json_write_double(&w, bits_per_weight(r));
+    glm_json_put_c(&w, "file", r->first_file);
+    glm_json_put_u64(&w, "files", r->n_files);
+    glm_json_put_u64(&w, "in_bytes", r->in_bytes);
+    glm_json_put_u64(&w, "out_bytes", r->out_bytes);
+    glm_json_put_u64(&w, "tensors", r->n_tensors);
+    glm_json_put_u64(&w, "parameters", r->n_params);
+    glm_json_put_u64(&w, "fallback", r->n_fallback);
+    glm_json_put_u64(&w, "resumed", r->n_resumed);
+    glm_json_put_double(&w, "bits_per_parameter", bits_per_weight(r));
     glm_json_write_key(&w, "classes");
     glm_json_begin_array(&w);
     for (uint32_t i = 0; i < r->n_group; i++) {
         const glm_quantize_group *g = &r->group[i];
         glm_json_begin_object(&w);
-        member_text(&w, "class", g->class_name);
-        member_text(&w, "from", g->from);
-        member_text(&w, "type", g->type);
-        member_u64(&w, "tensors", g->n_tensors);
-        member_u64(&w, "parameters", g->n_params);
-        member_u64(&w, "size_bytes", g->size_bytes);
+        glm_json_put_c(&w, "class", g->class_name);
+        glm_json_put_c(&w, "from", g->from);
+        glm_json_put_c(&w, "type", g->type);
+        glm_json_put_u64(&w, "tensors", g->n_tensors);
+        glm_json_put_u64(&w, "parameters", g->n_params);
+        glm_json_put_u64(&w, "size_bytes", g->size_bytes);
         glm_json_write_key(&w, "error");
         if (isnan(g->error))
             glm_json_write_null(&w);

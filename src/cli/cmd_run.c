@@ -22,16 +22,11 @@ static void write_timings(glm_json_writer *w, const cli_generator *g, const cli_
 {
     const glm_generate_result *r = &answer->result;
     glm_json_begin_object(w);
-    glm_json_write_key(w, "load_s");
-    glm_json_write_double(w, g->engine->load_s);
-    glm_json_write_key(w, "prompt_s");
-    glm_json_write_double(w, r->prompt_s);
-    glm_json_write_key(w, "decode_s");
-    glm_json_write_double(w, r->decode_s);
-    glm_json_write_key(w, "prompt_tok_s");
-    glm_json_write_double(w, r->prompt_s > 0 ? r->n_prompt / r->prompt_s : NAN);
-    glm_json_write_key(w, "decode_tok_s");
-    glm_json_write_double(w, r->decode_s > 0 ? r->n_generated / r->decode_s : NAN);
+    glm_json_put_double(w, "load_s", g->engine->load_s);
+    glm_json_put_double(w, "prompt_s", r->prompt_s);
+    glm_json_put_double(w, "decode_s", r->decode_s);
+    glm_json_put_double(w, "prompt_tok_s", r->prompt_s > 0 ? r->n_prompt / r->prompt_s : NAN);
+    glm_json_put_double(w, "decode_tok_s", r->decode_s > 0 ? r->n_generated / r->decode_s : NAN);
     glm_json_end_object(w);
 }
 
@@ -41,8 +36,7 @@ static glm_status print_json(cli_context *cli, const cli_generator *g, const cli
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "text");
-    glm_json_write_text(&w, glm_str_text(&answer->text));
+    glm_json_put_text(&w, "text", glm_str_text(&answer->text));
     glm_json_write_key(&w, "reasoning");
     if (answer->has_reasoning)
         glm_json_write_text(&w, glm_str_text(&answer->reasoning));
@@ -55,16 +49,12 @@ static glm_status print_json(cli_context *cli, const cli_generator *g, const cli
     for (size_t i = 0; i < answer->ids.n; i++)
         glm_json_write_i64(&w, answer->ids.data[i]);
     glm_json_end_array(&w);
-    glm_json_write_key(&w, "finish_reason");
-    glm_json_write_c(&w, answer->finish);
+    glm_json_put_c(&w, "finish_reason", answer->finish);
     glm_json_write_key(&w, "usage");
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "prompt_tokens");
-    glm_json_write_u64(&w, answer->result.n_prompt);
-    glm_json_write_key(&w, "completion_tokens");
-    glm_json_write_u64(&w, answer->ids.n);
-    glm_json_write_key(&w, "total_tokens");
-    glm_json_write_u64(&w, answer->result.n_prompt + answer->ids.n);
+    glm_json_put_u64(&w, "prompt_tokens", answer->result.n_prompt);
+    glm_json_put_u64(&w, "completion_tokens", answer->ids.n);
+    glm_json_put_u64(&w, "total_tokens", answer->result.n_prompt + answer->ids.n);
     glm_json_end_object(&w);
     glm_json_write_key(&w, "timings");
     write_timings(&w, g, answer);

@@ -150,12 +150,9 @@ static glm_status print_result(scoring *s, glm_error *err)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "tokens");
-    glm_json_write_u64(&w, n);
-    glm_json_write_key(&w, "mean_nll");
-    glm_json_write_double(&w, mean);
-    glm_json_write_key(&w, "perplexity");
-    glm_json_write_double(&w, perplexity);
+    glm_json_put_u64(&w, "tokens", n);
+    glm_json_put_double(&w, "mean_nll", mean);
+    glm_json_put_double(&w, "perplexity", perplexity);
     glm_json_end_object(&w);
     glm_status st = cli_out_json(&s->cli->out, &json, err);
     glm_str_deinit(&json);

@@ -35,10 +35,8 @@ static void on_log_json(void *ctx, int level, const char *line)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "level");
-    glm_json_write_c(&w, names[level < 0 || level > 2 ? 2 : level]);
-    glm_json_write_key(&w, "text");
-    glm_json_write_c(&w, line);
+    glm_json_put_c(&w, "level", names[level < 0 || level > 2 ? 2 : level]);
+    glm_json_put_c(&w, "text", line);
     glm_json_end_object(&w);
     if (!json.has_failed)
         fprintf(stderr, "%s\n", json.data);

@@ -32,8 +32,7 @@ static void write_build_info(glm_json_writer *w)
             const char *value = colon + 1;
             while (*value == ' ')
                 value++;
-            glm_json_write_key(w, key);
-            glm_json_write_text(w, (glm_text){value, length - (size_t)(value - line)});
+            glm_json_put_text(w, key, (glm_text){value, length - (size_t)(value - line)});
         }
         line += length + (line[length] == '\n');
     }
@@ -54,8 +53,7 @@ glm_status cmd_version(cli_context *cli, glm_error *err)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "version");
-    glm_json_write_c(&w, glm_version());
+    glm_json_put_c(&w, "version", glm_version());
     write_build_info(&w);
     glm_json_end_object(&w);
     glm_status st = cli_out_json(&cli->out, &json, err);

@@ -338,16 +338,12 @@ static void write_calls(cli_answer *answer, const glm_chat_message *message)
         char id[32];
         snprintf(id, sizeof id, "call_%zu", i + 1);
         glm_json_begin_object(&w);
-        glm_json_write_key(&w, "id");
-        glm_json_write_c(&w, id);
-        glm_json_write_key(&w, "type");
-        glm_json_write_c(&w, "function");
+        glm_json_put_c(&w, "id", id);
+        glm_json_put_c(&w, "type", "function");
         glm_json_write_key(&w, "function");
         glm_json_begin_object(&w);
-        glm_json_write_key(&w, "name");
-        glm_json_write_text(&w, (glm_text){call->name, call->name_length});
-        glm_json_write_key(&w, "arguments");
-        glm_json_write_text(&w, (glm_text){call->arguments, call->arguments_length});
+        glm_json_put_text(&w, "name", (glm_text){call->name, call->name_length});
+        glm_json_put_text(&w, "arguments", (glm_text){call->arguments, call->arguments_length});
         glm_json_end_object(&w);
         glm_json_end_object(&w);
     }

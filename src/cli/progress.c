@@ -46,14 +46,10 @@ static void write_json(cli_progress *progress, double now, uint64_t done, uint64
     glm_str line = {0};
     glm_json_writer w = glm_json_writer_of(&line);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "what");
-    glm_json_write_c(&w, progress->what);
-    glm_json_write_key(&w, "done");
-    glm_json_write_u64(&w, done);
-    glm_json_write_key(&w, "total");
-    glm_json_write_u64(&w, total);
-    glm_json_write_key(&w, "elapsed_s");
-    glm_json_write_double(&w, round(1e3 * (now - progress->start_s)) / 1e3);
+    glm_json_put_c(&w, "what", progress->what);
+    glm_json_put_u64(&w, "done", done);
+    glm_json_put_u64(&w, "total", total);
+    glm_json_put_double(&w, "elapsed_s", round(1e3 * (now - progress->start_s)) / 1e3);
     glm_json_write_key(&w, "left_s");
     double left = time_left_s(progress, now, done, total);
     glm_json_write_double(&w, left < 0 ? NAN : round(1e3 * left) / 1e3);

@@ -24,55 +24,37 @@
 
 /* ---- As JSON ---- */
 
-static void member_double(glm_json_writer *w, const char *key, double value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_double(w, value);
-}
-
-static void member_u64(glm_json_writer *w, const char *key, uint64_t value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_u64(w, value);
-}
-
-static void member_text(glm_json_writer *w, const char *key, const char *text)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_c(w, text);
-}
-
 glm_status glm_receipt_json(const glm_receipt *r, char **out, glm_error *err)
 {
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    member_u64(&w, "version", RECEIPT_VERSION);
-    member_text(&w, "glm", r->version);
-    member_text(&w, "tensors", r->tensors);
-    member_text(&w, "reference", r->reference);
-    member_text(&w, "reference_name", r->reference_name);
-    member_text(&w, "text_sha256", r->text_sha256);
-    member_text(&w, "text_name", r->text_name);
-    member_text(&w, "precision", r->precision);
-    member_u64(&w, "tokens", r->n_tokens);
-    member_u64(&w, "window", r->window);
-    member_u64(&w, "rows", r->n_rows);
-    member_double(&w, "kl_mean", r->kl_mean);
-    member_double(&w, "kl_p99", r->kl_p99);
-    member_double(&w, "kl_max", r->kl_max);
-    member_double(&w, "top1", r->top1);
-    member_double(&w, "perplexity_reference", r->perplexity_reference);
-    member_double(&w, "perplexity", r->perplexity);
-    member_double(&w, "experts_overlap", r->experts_overlap);
-    member_double(&w, "selection_overlap", r->selection_overlap);
-    member_u64(&w, "selection_rows", r->n_selection_rows);
-    member_u64(&w, "needles", r->n_needle);
-    member_double(&w, "needle_reference", r->needle_reference);
-    member_double(&w, "needle", r->needle);
-    member_u64(&w, "tool_calls_asked", r->n_tool_calls);
-    member_double(&w, "tool_calls_reference", r->tool_calls_reference);
-    member_double(&w, "tool_calls", r->tool_calls);
+    glm_json_put_u64(&w, "version", RECEIPT_VERSION);
+    glm_json_put_c(&w, "glm", r->version);
+    glm_json_put_c(&w, "tensors", r->tensors);
+    glm_json_put_c(&w, "reference", r->reference);
+    glm_json_put_c(&w, "reference_name", r->reference_name);
+    glm_json_put_c(&w, "text_sha256", r->text_sha256);
+    glm_json_put_c(&w, "text_name", r->text_name);
+    glm_json_put_c(&w, "precision", r->precision);
+    glm_json_put_u64(&w, "tokens", r->n_tokens);
+    glm_json_put_u64(&w, "window", r->window);
+    glm_json_put_u64(&w, "rows", r->n_rows);
+    glm_json_put_double(&w, "kl_mean", r->kl_mean);
+    glm_json_put_double(&w, "kl_p99", r->kl_p99);
+    glm_json_put_double(&w, "kl_max", r->kl_max);
+    glm_json_put_double(&w, "top1", r->top1);
+    glm_json_put_double(&w, "perplexity_reference", r->perplexity_reference);
+    glm_json_put_double(&w, "perplexity", r->perplexity);
+    glm_json_put_double(&w, "experts_overlap", r->experts_overlap);
+    glm_json_put_double(&w, "selection_overlap", r->selection_overlap);
+    glm_json_put_u64(&w, "selection_rows", r->n_selection_rows);
+    glm_json_put_u64(&w, "needles", r->n_needle);
+    glm_json_put_double(&w, "needle_reference", r->needle_reference);
+    glm_json_put_double(&w, "needle", r->needle);
+    glm_json_put_u64(&w, "tool_calls_asked", r->n_tool_calls);
+    glm_json_put_double(&w, "tool_calls_reference", r->tool_calls_reference);
+    glm_json_put_double(&w, "tool_calls", r->tool_calls);
     glm_json_end_object(&w);
     if (json.has_failed) {
         glm_str_deinit(&json);

@@ -174,6 +174,48 @@ void glm_json_write_double(glm_json_writer *w, double value)
         glm_str_append_c(w->out, "null");
 }
 
+void glm_json_put_text(glm_json_writer *w, const char *key, glm_text text)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_text(w, text);
+}
+
+void glm_json_put_c(glm_json_writer *w, const char *key, const char *text)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_c(w, text);
+}
+
+void glm_json_put_bool(glm_json_writer *w, const char *key, bool value)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_bool(w, value);
+}
+
+void glm_json_put_null(glm_json_writer *w, const char *key)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_null(w);
+}
+
+void glm_json_put_i64(glm_json_writer *w, const char *key, int64_t value)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_i64(w, value);
+}
+
+void glm_json_put_u64(glm_json_writer *w, const char *key, uint64_t value)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_u64(w, value);
+}
+
+void glm_json_put_double(glm_json_writer *w, const char *key, double value)
+{
+    glm_json_write_key(w, key);
+    glm_json_write_double(w, value);
+}
+
 static void escape_char(glm_str *out, unsigned char c)
 {
     static const char short_forms[] = "\bb\tt\nn\ff\rr\"\"\\\\";

@@ -5,8 +5,11 @@
  *
  *     glm_json_writer w = glm_json_writer_of(&out);
  *     glm_json_begin_object(&w);
- *     glm_json_write_key(&w, "name");
- *     glm_json_write_text(&w, name);
+ *     glm_json_put_text(&w, "name", name);
+ *     glm_json_write_key(&w, "list");
+ *     glm_json_begin_array(&w);
+ *     ...
+ *     glm_json_end_array(&w);
  *     glm_json_end_object(&w);
  *     if (out.has_failed) ...
  *
@@ -49,6 +52,15 @@ void glm_json_write_u64(glm_json_writer *w, uint64_t value);
 
 /** As glm_json_append_double spells it; null when it is not finite. */
 void glm_json_write_double(glm_json_writer *w, double value);
+
+/* A member whole: its name and its value. */
+void glm_json_put_text(glm_json_writer *w, const char *key, glm_text text);
+void glm_json_put_c(glm_json_writer *w, const char *key, const char *text);
+void glm_json_put_bool(glm_json_writer *w, const char *key, bool value);
+void glm_json_put_null(glm_json_writer *w, const char *key);
+void glm_json_put_i64(glm_json_writer *w, const char *key, int64_t value);
+void glm_json_put_u64(glm_json_writer *w, const char *key, uint64_t value);
+void glm_json_put_double(glm_json_writer *w, const char *key, double value);
 
 /** A value that is already JSON. */
 void glm_json_write_raw(glm_json_writer *w, glm_text json);

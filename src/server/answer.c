@@ -34,8 +34,7 @@ static void write_time(glm_json_writer *w)
     gmtime_r(&now.tv_sec, &t);
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
     snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
-    glm_json_write_key(w, "time");
-    glm_json_write_c(w, text);
+    glm_json_put_c(w, "time", text);
 }
 
 static const char *end_of(const glm_call *call)
@@ -61,39 +60,29 @@ static void write_request(const glm_call *call)
     glm_json_writer w = glm_json_writer_of(&line);
     glm_json_begin_object(&w);
     write_time(&w);
-    glm_json_write_key(&w, "request");
-    glm_json_write_c(&w, call->request_id);
+    glm_json_put_c(&w, "request", call->request_id);
     const glm_key *key = glm_auth_of_owner(&s->auth, call->owner);
     if (key) { /* its number in the file */
-        glm_json_write_key(&w, "key");
-        glm_json_write_u64(&w, (uint64_t)(key - s->auth.keys) + 1);
+        glm_json_put_u64(&w, "key", (uint64_t)(key - s->auth.keys) + 1);
     }
     glm_json_write_key(&w, "route");
     if (call->route)
         glm_json_write_c(&w, call->route->path);
     else
         glm_json_write_null(&w);
-    glm_json_write_key(&w, "status");
-    glm_json_write_u64(&w, (uint64_t)call->status);
-    glm_json_write_key(&w, "end");
-    glm_json_write_c(&w, end_of(call));
+    glm_json_put_u64(&w, "status", (uint64_t)call->status);
+    glm_json_put_c(&w, "end", end_of(call));
     if (call->error[0]) {
-        glm_json_write_key(&w, "error");
-        glm_json_write_c(&w, call->error);
+        glm_json_put_c(&w, "error", call->error);
     }
-    glm_json_write_key(&w, "seconds");
-    glm_json_write_double(&w, (double)(glm_clock_ns() - call->begin_ns) * 1e-9);
+    glm_json_put_double(&w, "seconds", (double)(glm_clock_ns() - call->begin_ns) * 1e-9);
     if (call->n_prompt) {
-        glm_json_write_key(&w, "prompt_tokens");
-        glm_json_write_u64(&w, call->n_prompt);
-        glm_json_write_key(&w, "cached_tokens");
-        glm_json_write_u64(&w, call->n_cached);
-        glm_json_write_key(&w, "generated_tokens");
-        glm_json_write_u64(&w, call->n_made);
+        glm_json_put_u64(&w, "prompt_tokens", call->n_prompt);
+        glm_json_put_u64(&w, "cached_tokens", call->n_cached);
+        glm_json_put_u64(&w, "generated_tokens", call->n_made);
     }
     if (call->first_s > 0) {
-        glm_json_write_key(&w, "first_token_seconds");
-        glm_json_write_double(&w, call->first_s);
+        glm_json_put_double(&w, "first_token_seconds", call->first_s);
     }
     glm_json_end_object(&w);
     if (!line.has_failed)
@@ -205,24 +194,18 @@ void glm_error_body(glm_str *out, dialect d, int status, const char *code, const
     glm_json_writer w = glm_json_writer_of(out);
     glm_json_begin_object(&w);
     if (d == DIALECT_ANTHROPIC) {
-        glm_json_write_key(&w, "type");
-        glm_json_write_c(&w, "error");
+        glm_json_put_c(&w, "type", "error");
     }
     glm_json_write_key(&w, "error");
     glm_json_begin_object(&w);
     if (d == DIALECT_ANTHROPIC) {
-        glm_json_write_key(&w, "type");
-        glm_json_write_c(&w, anthropic_type(status));
-        glm_json_write_key(&w, "message");
-        glm_json_write_c(&w, message);
+        glm_json_put_c(&w, "type", anthropic_type(status));
+        glm_json_put_c(&w, "message", message);
         glm_json_end_object(&w);
-        glm_json_write_key(&w, "request_id");
-        glm_json_write_c(&w, request_id);
+        glm_json_put_c(&w, "request_id", request_id);
     } else {
-        glm_json_write_key(&w, "message");
-        glm_json_write_c(&w, message);
-        glm_json_write_key(&w, "type");
-        glm_json_write_c(&w, openai_type(status));
+        glm_json_put_c(&w, "message", message);
+        glm_json_put_c(&w, "type", openai_type(status));
         glm_json_write_key(&w, "param");
         if (param)
             glm_json_write_c(&w, param);

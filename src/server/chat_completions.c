@@ -27,23 +27,18 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
     uint32_t n = glm_generation_n_tokens(g);
     glm_json_begin_object(w);
-    glm_json_write_key(w, "prompt_tokens");
-    glm_json_write_u64(w, g->n_prompt);
-    glm_json_write_key(w, "completion_tokens");
-    glm_json_write_u64(w, n);
-    glm_json_write_key(w, "total_tokens");
-    glm_json_write_u64(w, (uint64_t)g->n_prompt + n);
+    glm_json_put_u64(w, "prompt_tokens", g->n_prompt);
+    glm_json_put_u64(w, "completion_tokens", n);
+    glm_json_put_u64(w, "total_tokens", (uint64_t)g->n_prompt + n);
     glm_json_write_key(w, "prompt_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "cached_tokens");
-    glm_json_write_u64(w, g->n_cached);
+    glm_json_put_u64(w, "cached_tokens", g->n_cached);
     glm_json_write_key(w, "cache_write_tokens");
     glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
     glm_json_write_key(w, "completion_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "reasoning_tokens");
-    glm_json_write_u64(w, glm_generation_n_reasoning(g));
+    glm_json_put_u64(w, "reasoning_tokens", glm_generation_n_reasoning(g));
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
@@ -51,16 +46,11 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
 static void write_start(glm_json_writer *w, const glm_generation *g, const char *object)
 {
     glm_json_begin_object(w);
-    glm_json_write_key(w, "id");
-    glm_json_write_c(w, g->id);
-    glm_json_write_key(w, "object");
-    glm_json_write_c(w, object);
-    glm_json_write_key(w, "created");
-    glm_json_write_i64(w, g->created);
-    glm_json_write_key(w, "model");
-    glm_json_write_c(w, g->model);
-    glm_json_write_key(w, "system_fingerprint");
-    glm_json_write_c(w, g->server->fingerprint);
+    glm_json_put_c(w, "id", g->id);
+    glm_json_put_c(w, "object", object);
+    glm_json_put_i64(w, "created", g->created);
+    glm_json_put_c(w, "model", g->model);
+    glm_json_put_c(w, "system_fingerprint", g->server->fingerprint);
 }
 
 /* ---- Streams ---- */
@@ -79,8 +69,7 @@ static void open_chunk(chunk *k, const glm_generation *g, uint32_t index)
     glm_json_write_key(&k->w, "choices");
     glm_json_begin_array(&k->w);
     glm_json_begin_object(&k->w);
-    glm_json_write_key(&k->w, "index");
-    glm_json_write_u64(&k->w, index);
+    glm_json_put_u64(&k->w, "index", index);
     glm_json_write_key(&k->w, "delta");
     glm_json_begin_object(&k->w);
 }
@@ -99,8 +88,7 @@ static void close_chunk(chunk *k, glm_generation *g, glm_choice *c, const char *
         glm_str_append_c(&list, "]");
         glm_json_write_raw(w, glm_str_text(&list));
         glm_str_deinit(&list);
-        glm_json_write_key(w, "refusal");
-        glm_json_write_null(w);
+        glm_json_put_null(w, "refusal");
         glm_json_end_object(w);
         glm_str_clear(&c->logprobs);
     }
@@ -128,10 +116,8 @@ static void send_role(glm_generation *g)
     for (uint32_t i = 0; i < g->n_choices; i++) {
         chunk k;
         open_chunk(&k, g, i);
-        glm_json_write_key(&k.w, "role");
-        glm_json_write_c(&k.w, "assistant");
-        glm_json_write_key(&k.w, "content");
-        glm_json_write_c(&k.w, "");
+        glm_json_put_c(&k.w, "role", "assistant");
+        glm_json_put_c(&k.w, "content", "");
         close_chunk(&k, g, NULL, NULL);
     }
 }
@@ -152,22 +138,17 @@ static void write_call_delta(glm_json_writer *w, const glm_choice *c, const glm_
     glm_json_write_key(w, "tool_calls");
     glm_json_begin_array(w);
     glm_json_begin_object(w);
-    glm_json_write_key(w, "index");
-    glm_json_write_u64(w, event->call);
+    glm_json_put_u64(w, "index", event->call);
     if (is_begin) {
-        glm_json_write_key(w, "id");
-        glm_json_write_c(w, c->call_ids[event->call].id);
-        glm_json_write_key(w, "type");
-        glm_json_write_c(w, "function");
+        glm_json_put_c(w, "id", c->call_ids[event->call].id);
+        glm_json_put_c(w, "type", "function");
     }
     glm_json_write_key(w, "function");
     glm_json_begin_object(w);
     if (is_begin) {
-        glm_json_write_key(w, "name");
-        glm_json_write_text(w, text);
+        glm_json_put_text(w, "name", text);
     }
-    glm_json_write_key(w, "arguments");
-    glm_json_write_text(w, is_begin ? (glm_text){"", 0} : text);
+    glm_json_put_text(w, "arguments", is_begin ? (glm_text){"", 0} : text);
     glm_json_end_object(w);
     glm_json_end_object(w);
     glm_json_end_array(w);
@@ -238,16 +219,13 @@ static void write_calls(glm_json_writer *w, const glm_choice *c, const glm_chat_
     glm_json_begin_array(w);
     for (size_t i = 0; i < m->n_calls && i < c->n_calls; i++) {
         glm_json_begin_object(w);
-        glm_json_write_key(w, "id");
-        glm_json_write_c(w, c->call_ids[i].id);
-        glm_json_write_key(w, "type");
-        glm_json_write_c(w, "function");
+        glm_json_put_c(w, "id", c->call_ids[i].id);
+        glm_json_put_c(w, "type", "function");
         glm_json_write_key(w, "function");
         glm_json_begin_object(w);
-        glm_json_write_key(w, "name");
-        glm_json_write_text(w, (glm_text){m->calls[i].name, m->calls[i].name_length});
-        glm_json_write_key(w, "arguments");
-        glm_json_write_text(w, (glm_text){m->calls[i].arguments, m->calls[i].arguments_length});
+        glm_json_put_text(w, "name", (glm_text){m->calls[i].name, m->calls[i].name_length});
+        glm_json_put_text(w, "arguments",
+                          (glm_text){m->calls[i].arguments, m->calls[i].arguments_length});
         glm_json_end_object(w);
         glm_json_end_object(w);
     }
@@ -258,18 +236,15 @@ static void write_message(glm_json_writer *w, const glm_generation *g, const glm
 {
     const glm_chat_message *m = c->parser ? glm_chat_parser_message(c->parser) : NULL;
     glm_json_begin_object(w);
-    glm_json_write_key(w, "role");
-    glm_json_write_c(w, "assistant");
+    glm_json_put_c(w, "role", "assistant");
     glm_json_write_key(w, "content");
     if (m && m->n_calls > 0 && c->text.length == 0)
         glm_json_write_null(w);
     else
         glm_json_write_text(w, glm_str_text(&c->text));
-    glm_json_write_key(w, "refusal");
-    glm_json_write_null(w);
+    glm_json_put_null(w, "refusal");
     if (m && m->reasoning_length > 0 && !g->hides_reasoning) {
-        glm_json_write_key(w, "reasoning_content");
-        glm_json_write_text(w, (glm_text){m->reasoning, m->reasoning_length});
+        glm_json_put_text(w, "reasoning_content", (glm_text){m->reasoning, m->reasoning_length});
     }
     if (m && m->n_calls > 0)
         write_calls(w, c, m);
@@ -279,8 +254,7 @@ static void write_message(glm_json_writer *w, const glm_generation *g, const glm
 static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
 {
     glm_json_begin_object(w);
-    glm_json_write_key(w, "index");
-    glm_json_write_u64(w, c->index);
+    glm_json_put_u64(w, "index", c->index);
     glm_json_write_key(w, "message");
     write_message(w, g, c);
     glm_json_write_key(w, "logprobs");
@@ -291,14 +265,12 @@ static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_
         if (c->logprobs.length > 0)
             glm_json_write_raw(w, glm_str_text(&c->logprobs));
         glm_json_end_array(w);
-        glm_json_write_key(w, "refusal");
-        glm_json_write_null(w);
+        glm_json_put_null(w, "refusal");
         glm_json_end_object(w);
     } else {
         glm_json_write_null(w);
     }
-    glm_json_write_key(w, "finish_reason");
-    glm_json_write_c(w, finish_name(c->ending));
+    glm_json_put_c(w, "finish_reason", finish_name(c->ending));
     glm_json_end_object(w);
 }
 
@@ -343,14 +315,10 @@ static void keep_alive(glm_generation *g)
     glm_json_end_array(&w);
     glm_json_write_key(&w, "prompt_progress");
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "total");
-    glm_json_write_u64(&w, g->n_prompt);
-    glm_json_write_key(&w, "cache");
-    glm_json_write_u64(&w, g->n_cached);
-    glm_json_write_key(&w, "processed");
-    glm_json_write_u64(&w, g->progress.n_done);
-    glm_json_write_key(&w, "seconds_left");
-    glm_json_write_double(&w, g->progress.seconds_left);
+    glm_json_put_u64(&w, "total", g->n_prompt);
+    glm_json_put_u64(&w, "cache", g->n_cached);
+    glm_json_put_u64(&w, "processed", g->progress.n_done);
+    glm_json_put_double(&w, "seconds_left", g->progress.seconds_left);
     glm_json_end_object(&w);
     glm_json_end_object(&w);
     glm_sse_event(&g->out, NULL, glm_str_text(&json));
@@ -433,8 +401,7 @@ static void write_custom(glm_json_writer *w, const glm_json *custom)
 {
     static const char *const kept[] = {"name", "description"};
     glm_json_begin_object(w);
-    glm_json_write_key(w, "type");
-    glm_json_write_c(w, "function");
+    glm_json_put_c(w, "type", "function");
     glm_json_write_key(w, "function");
     glm_json_begin_object(w);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {

@@ -103,11 +103,9 @@ void glm_chat_count(glm_call *call, glm_text json, const char *object)
     glm_json_writer w = glm_json_writer_of(&body);
     glm_json_begin_object(&w);
     if (object) {
-        glm_json_write_key(&w, "object");
-        glm_json_write_c(&w, object);
+        glm_json_put_c(&w, "object", object);
     }
-    glm_json_write_key(&w, "input_tokens");
-    glm_json_write_u64(&w, n);
+    glm_json_put_u64(&w, "input_tokens", n);
     glm_json_end_object(&w);
     glm_answer_json(call, 200, &body);
     glm_str_deinit(&body);

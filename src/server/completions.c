@@ -209,16 +209,11 @@ static const char *finish_name(const glm_choice *c)
 static void write_start(glm_json_writer *w, const glm_generation *g)
 {
     glm_json_begin_object(w);
-    glm_json_write_key(w, "id");
-    glm_json_write_c(w, g->id);
-    glm_json_write_key(w, "object");
-    glm_json_write_c(w, "text_completion");
-    glm_json_write_key(w, "created");
-    glm_json_write_i64(w, g->created);
-    glm_json_write_key(w, "model");
-    glm_json_write_c(w, g->model);
-    glm_json_write_key(w, "system_fingerprint");
-    glm_json_write_c(w, g->server->fingerprint);
+    glm_json_put_c(w, "id", g->id);
+    glm_json_put_c(w, "object", "text_completion");
+    glm_json_put_i64(w, "created", g->created);
+    glm_json_put_c(w, "model", g->model);
+    glm_json_put_c(w, "system_fingerprint", g->server->fingerprint);
     glm_json_write_key(w, "choices");
     glm_json_begin_array(w);
 }
@@ -229,16 +224,12 @@ static void write_usage(glm_json_writer *w, const glm_generation *g)
     uint64_t n = k->echoes_only ? 0 : glm_generation_n_tokens(g);
     glm_json_write_key(w, "usage");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "prompt_tokens");
-    glm_json_write_u64(w, g->n_prompt);
-    glm_json_write_key(w, "completion_tokens");
-    glm_json_write_u64(w, n);
-    glm_json_write_key(w, "total_tokens");
-    glm_json_write_u64(w, g->n_prompt + n);
+    glm_json_put_u64(w, "prompt_tokens", g->n_prompt);
+    glm_json_put_u64(w, "completion_tokens", n);
+    glm_json_put_u64(w, "total_tokens", g->n_prompt + n);
     glm_json_write_key(w, "prompt_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "cached_tokens");
-    glm_json_write_u64(w, g->n_cached);
+    glm_json_put_u64(w, "cached_tokens", g->n_cached);
     glm_json_write_key(w, "cache_write_tokens");
     glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
@@ -291,10 +282,8 @@ static void send_chunk(glm_generation *g, glm_choice *c, glm_text text, const ch
     glm_json_writer w = glm_json_writer_of(&json);
     write_start(&w, g);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "index");
-    glm_json_write_u64(&w, c->index);
-    glm_json_write_key(&w, "text");
-    glm_json_write_text(&w, glm_str_text(&whole));
+    glm_json_put_u64(&w, "index", c->index);
+    glm_json_put_text(&w, "text", glm_str_text(&whole));
     glm_json_write_key(&w, "logprobs");
     if (g->wants_logprobs && said && (echoes || said->made.n > 0))
         write_lists(&w, g, echoes ? &k->prompt[c->part->index] : &none, &said->made, &said->offset);
@@ -313,8 +302,7 @@ static void send_chunk(glm_generation *g, glm_choice *c, glm_text text, const ch
         if (g->continuous_usage) {
             write_usage(&w, g);
         } else {
-            glm_json_write_key(&w, "usage");
-            glm_json_write_null(&w);
+            glm_json_put_null(&w, "usage");
         }
     }
     glm_json_end_object(&w);
@@ -409,17 +397,14 @@ static void write_choice(glm_json_writer *w, const glm_generation *g, const glm_
     if (!k->echoes_only)
         glm_str_append_text(&text, glm_str_text(&c->text));
     glm_json_begin_object(w);
-    glm_json_write_key(w, "index");
-    glm_json_write_u64(w, c->index);
-    glm_json_write_key(w, "text");
-    glm_json_write_text(w, glm_str_text(&text));
+    glm_json_put_u64(w, "index", c->index);
+    glm_json_put_text(w, "text", glm_str_text(&text));
     glm_json_write_key(w, "logprobs");
     if (g->wants_logprobs)
         write_lists(w, g, &k->prompt[c->part->index], &said->made, &offset);
     else
         glm_json_write_null(w);
-    glm_json_write_key(w, "finish_reason");
-    glm_json_write_c(w, finish_name(c));
+    glm_json_put_c(w, "finish_reason", finish_name(c));
     if (k->tells_ids)
         write_ids(w, c, &said->made, true);
     glm_json_end_object(w);

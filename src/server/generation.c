@@ -767,8 +767,7 @@ static void write_token(glm_json_writer *w, const glm_server *s, int32_t id, dou
 {
     size_t n;
     const char *bytes = glm_tokenizer_bytes(s->tokenizer, id, &n);
-    glm_json_write_key(w, "token");
-    glm_json_write_text(w, (glm_text){bytes, n});
+    glm_json_put_text(w, "token", (glm_text){bytes, n});
     glm_json_write_key(w, "logprob");
     glm_write_finite(w, logprob);
     glm_json_write_key(w, "bytes");

@@ -27,27 +27,16 @@ typedef struct message_state {
 
 /* ---- Writing ---- */
 
-static void member(glm_json_writer *w, const char *key, const char *text)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_c(w, text);
-}
-
 static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
     glm_json_begin_object(w);
-    glm_json_write_key(w, "input_tokens");
-    glm_json_write_u64(w, g->n_prompt - g->n_cached);
-    glm_json_write_key(w, "cache_creation_input_tokens");
-    glm_json_write_u64(w, 0);
-    glm_json_write_key(w, "cache_read_input_tokens");
-    glm_json_write_u64(w, g->n_cached);
-    glm_json_write_key(w, "output_tokens");
-    glm_json_write_u64(w, glm_generation_n_tokens(g));
+    glm_json_put_u64(w, "input_tokens", g->n_prompt - g->n_cached);
+    glm_json_put_u64(w, "cache_creation_input_tokens", 0);
+    glm_json_put_u64(w, "cache_read_input_tokens", g->n_cached);
+    glm_json_put_u64(w, "output_tokens", glm_generation_n_tokens(g));
     glm_json_write_key(w, "output_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "thinking_tokens");
-    glm_json_write_u64(w, glm_generation_n_reasoning(g));
+    glm_json_put_u64(w, "thinking_tokens", glm_generation_n_reasoning(g));
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
@@ -70,7 +59,7 @@ static const char *stop_reason(const glm_choice *c)
 
 static void write_stop(glm_json_writer *w, const glm_generation *g, const glm_choice *c)
 {
-    member(w, "stop_reason", stop_reason(c));
+    glm_json_put_c(w, "stop_reason", stop_reason(c));
     glm_json_write_key(w, "stop_sequence");
     if (c->ending == GLM_ENDING_STOP_TEXT && c->stop.stop_index < g->n_stops)
         glm_json_write_c(w, g->stops[c->stop.stop_index]);
@@ -81,10 +70,10 @@ static void write_stop(glm_json_writer *w, const glm_generation *g, const glm_ch
 static void write_message_start(glm_json_writer *w, const glm_generation *g)
 {
     glm_json_begin_object(w);
-    member(w, "id", g->id);
-    member(w, "type", "message");
-    member(w, "role", "assistant");
-    member(w, "model", g->model);
+    glm_json_put_c(w, "id", g->id);
+    glm_json_put_c(w, "type", "message");
+    glm_json_put_c(w, "role", "assistant");
+    glm_json_put_c(w, "model", g->model);
     glm_json_write_key(w, "content");
     glm_json_begin_array(w);
 }
@@ -103,7 +92,7 @@ static void open_event(event_line *e, const char *name)
     e->json = (glm_str){0};
     e->w = glm_json_writer_of(&e->json);
     glm_json_begin_object(&e->w);
-    member(&e->w, "type", name);
+    glm_json_put_c(&e->w, "type", name);
 }
 
 static void close_event(event_line *e, glm_generation *g)
@@ -137,10 +126,8 @@ static void begin(glm_generation *g)
     glm_json_write_key(&e.w, "message");
     write_message_start(&e.w, g);
     glm_json_end_array(&e.w);
-    glm_json_write_key(&e.w, "stop_reason");
-    glm_json_write_null(&e.w);
-    glm_json_write_key(&e.w, "stop_sequence");
-    glm_json_write_null(&e.w);
+    glm_json_put_null(&e.w, "stop_reason");
+    glm_json_put_null(&e.w, "stop_sequence");
     glm_json_write_key(&e.w, "usage");
     write_usage(&e.w, g);
     glm_json_end_object(&e.w);
@@ -153,13 +140,11 @@ static void send_delta(glm_generation *g, uint64_t index, const char *type, cons
 {
     event_line e;
     open_event(&e, "content_block_delta");
-    glm_json_write_key(&e.w, "index");
-    glm_json_write_u64(&e.w, index);
+    glm_json_put_u64(&e.w, "index", index);
     glm_json_write_key(&e.w, "delta");
     glm_json_begin_object(&e.w);
-    member(&e.w, "type", type);
-    glm_json_write_key(&e.w, key);
-    glm_json_write_text(&e.w, text);
+    glm_json_put_c(&e.w, "type", type);
+    glm_json_put_text(&e.w, key, text);
     glm_json_end_object(&e.w);
     close_event(&e, g);
 }
@@ -172,8 +157,7 @@ static void close_block(glm_generation *g, message_state *m)
     if (m->block == BLOCK_THINKING)
         send_delta(g, m->index, "signature_delta", "signature", glm_text_c(SIGNATURE));
     open_event(&e, "content_block_stop");
-    glm_json_write_key(&e.w, "index");
-    glm_json_write_u64(&e.w, m->index);
+    glm_json_put_u64(&e.w, "index", m->index);
     close_event(&e, g);
     m->block = BLOCK_NONE;
     m->index++;
@@ -186,22 +170,20 @@ static void open_block(glm_generation *g, message_state *m, block kind, const ch
     close_block(g, m);
     m->block = kind;
     open_event(&e, "content_block_start");
-    glm_json_write_key(&e.w, "index");
-    glm_json_write_u64(&e.w, m->index);
+    glm_json_put_u64(&e.w, "index", m->index);
     glm_json_write_key(&e.w, "content_block");
     glm_json_begin_object(&e.w);
     if (kind == BLOCK_THINKING) {
-        member(&e.w, "type", "thinking");
-        member(&e.w, "thinking", "");
-        member(&e.w, "signature", "");
+        glm_json_put_c(&e.w, "type", "thinking");
+        glm_json_put_c(&e.w, "thinking", "");
+        glm_json_put_c(&e.w, "signature", "");
     } else if (kind == BLOCK_TEXT) {
-        member(&e.w, "type", "text");
-        member(&e.w, "text", "");
+        glm_json_put_c(&e.w, "type", "text");
+        glm_json_put_c(&e.w, "text", "");
     } else {
-        member(&e.w, "type", "tool_use");
-        member(&e.w, "id", id);
-        glm_json_write_key(&e.w, "name");
-        glm_json_write_text(&e.w, name);
+        glm_json_put_c(&e.w, "type", "tool_use");
+        glm_json_put_c(&e.w, "id", id);
+        glm_json_put_text(&e.w, "name", name);
         glm_json_write_key(&e.w, "input");
         glm_json_begin_object(&e.w);
         glm_json_end_object(&e.w);
@@ -268,25 +250,22 @@ static void write_blocks(glm_json_writer *w, const glm_choice *c)
     const glm_chat_message *m = glm_chat_parser_message(c->parser);
     if (m->reasoning_length > 0) {
         glm_json_begin_object(w);
-        member(w, "type", "thinking");
-        glm_json_write_key(w, "thinking");
-        glm_json_write_text(w, (glm_text){m->reasoning, m->reasoning_length});
-        member(w, "signature", SIGNATURE);
+        glm_json_put_c(w, "type", "thinking");
+        glm_json_put_text(w, "thinking", (glm_text){m->reasoning, m->reasoning_length});
+        glm_json_put_c(w, "signature", SIGNATURE);
         glm_json_end_object(w);
     }
     if (c->text.length > 0) {
         glm_json_begin_object(w);
-        member(w, "type", "text");
-        glm_json_write_key(w, "text");
-        glm_json_write_text(w, glm_str_text(&c->text));
+        glm_json_put_c(w, "type", "text");
+        glm_json_put_text(w, "text", glm_str_text(&c->text));
         glm_json_end_object(w);
     }
     for (size_t i = 0; i < m->n_calls && i < c->n_calls; i++) {
         glm_json_begin_object(w);
-        member(w, "type", "tool_use");
-        member(w, "id", c->call_ids[i].id);
-        glm_json_write_key(w, "name");
-        glm_json_write_text(w, (glm_text){m->calls[i].name, m->calls[i].name_length});
+        glm_json_put_c(w, "type", "tool_use");
+        glm_json_put_c(w, "id", c->call_ids[i].id);
+        glm_json_put_text(w, "name", (glm_text){m->calls[i].name, m->calls[i].name_length});
         glm_json_write_key(w, "input");
         glm_json_write_raw(w, (glm_text){m->calls[i].arguments, m->calls[i].arguments_length});
         glm_json_end_object(w);
@@ -349,9 +328,8 @@ static void append_text(glm_str *out, const glm_json *content)
 static void write_text_message(glm_json_writer *w, const char *role, const glm_str *text)
 {
     glm_json_begin_object(w);
-    member(w, "role", role);
-    glm_json_write_key(w, "content");
-    glm_json_write_text(w, glm_str_text(text));
+    glm_json_put_c(w, "role", role);
+    glm_json_put_text(w, "content", glm_str_text(text));
     glm_json_end_object(w);
 }
 
@@ -360,7 +338,7 @@ static void write_system(glm_json_writer *w, const glm_json *system)
     if (!system)
         return;
     glm_json_begin_object(w);
-    member(w, "role", "system");
+    glm_json_put_c(w, "role", "system");
     glm_json_write_key(w, "content");
     if (system->type == GLM_JSON_STRING) {
         glm_json_copy(w, system);
@@ -375,9 +353,8 @@ static void write_system(glm_json_writer *w, const glm_json *system)
             if (!ends_line && !is_billing)
                 glm_json_write_c(w, "\n");
             glm_json_begin_object(w);
-            member(w, "type", "text");
-            glm_json_write_key(w, "text");
-            glm_json_write_text(w, (glm_text){text->text, text->length});
+            glm_json_put_c(w, "type", "text");
+            glm_json_put_text(w, "text", (glm_text){text->text, text->length});
             glm_json_end_object(w);
             if (!is_billing)
                 ends_line = text->length == 0 || text->text[text->length - 1] == '\n';
@@ -421,10 +398,10 @@ static void write_user(glm_json_writer *w, const glm_json *content, const char *
             continue;
         }
         glm_json_begin_object(w);
-        member(w, "role", "tool");
+        glm_json_put_c(w, "role", "tool");
         const glm_json *id = glm_field(p, "tool_use_id");
         if (id && id->type == GLM_JSON_STRING)
-            member(w, "tool_call_id", id->text);
+            glm_json_put_c(w, "tool_call_id", id->text);
         glm_json_write_key(w, "content");
         write_result_content(w, glm_field(p, "content"));
         glm_json_end_object(w);
@@ -432,7 +409,7 @@ static void write_user(glm_json_writer *w, const glm_json *content, const char *
     if (!has_rest)
         return;
     glm_json_begin_object(w);
-    member(w, "role", role);
+    glm_json_put_c(w, "role", role);
     glm_json_write_key(w, "content");
     glm_json_begin_array(w);
     bool ends_line = true;
@@ -445,7 +422,7 @@ static void write_user(glm_json_writer *w, const glm_json *content, const char *
             glm_json_write_c(w, "\n");
         if (glm_json_is(type, "document")) {
             glm_json_begin_object(w);
-            member(w, "type", "image");
+            glm_json_put_c(w, "type", "image");
             glm_json_end_object(w);
         } else {
             glm_json_copy(w, p);
@@ -472,11 +449,11 @@ static void write_tool_uses(glm_json_writer *w, const glm_json *content)
         has_calls = true;
         glm_json_begin_object(w);
         if (id && id->type == GLM_JSON_STRING)
-            member(w, "id", id->text);
+            glm_json_put_c(w, "id", id->text);
         glm_json_write_key(w, "function");
         glm_json_begin_object(w);
         if (name && name->type == GLM_JSON_STRING)
-            member(w, "name", name->text);
+            glm_json_put_c(w, "name", name->text);
         if (input) {
             glm_json_write_key(w, "arguments");
             glm_json_copy(w, input);
@@ -504,12 +481,10 @@ static void write_assistant(glm_json_writer *w, const glm_json *content)
             glm_str_append(glm_json_is(type, "thinking") ? &thinking : &text, t->text, t->length);
     }
     glm_json_begin_object(w);
-    member(w, "role", "assistant");
-    glm_json_write_key(w, "content");
-    glm_json_write_text(w, glm_str_text(&text));
+    glm_json_put_c(w, "role", "assistant");
+    glm_json_put_text(w, "content", glm_str_text(&text));
     if (thinking.length > 0 && strspn(thinking.data, " \t\r\n") < thinking.length) {
-        glm_json_write_key(w, "reasoning_content");
-        glm_json_write_text(w, glm_str_text(&thinking));
+        glm_json_put_text(w, "reasoning_content", glm_str_text(&thinking));
     }
     write_tool_uses(w, content);
     glm_json_end_object(w);
@@ -599,8 +574,7 @@ bool glm_chat_of_messages(glm_str *out, const glm_json *root, glm_field_error *e
     while (last->next)
         last = last->next;
     if (glm_json_is(glm_json_get(last, "role"), "assistant")) {
-        glm_json_write_key(&w, "continue_final_message");
-        glm_json_write_bool(&w, true);
+        glm_json_put_bool(&w, "continue_final_message", true);
     }
     glm_json_end_object(&w);
     return out->has_failed ? glm_field_refuse(err, "messages", "messages: no memory") : true;

@@ -58,8 +58,7 @@ void glm_handle_version(glm_call *call)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "version");
-    glm_json_write_c(&w, glm_version());
+    glm_json_put_c(&w, "version", glm_version());
     glm_json_end_object(&w);
     glm_answer_json(call, 200, &json);
     glm_str_deinit(&json);
@@ -72,18 +71,6 @@ void glm_handle_declined(glm_call *call)
 }
 
 /* ---- Models ---- */
-
-static void member(glm_json_writer *w, const char *key, const char *text)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_c(w, text);
-}
-
-static void number(glm_json_writer *w, const char *key, uint64_t value)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_u64(w, value);
-}
 
 static void text_alone(glm_json_writer *w, const char *key)
 {
@@ -100,20 +87,19 @@ static void write_model(glm_json_writer *w, const glm_server *s)
     gmtime_r(&s->started, &t);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &t);
     glm_json_begin_object(w);
-    member(w, "id", s->name);
-    member(w, "object", "model");
-    number(w, "created", (uint64_t)s->started);
-    member(w, "owned_by", "local");
-    member(w, "type", "model");
-    member(w, "display_name", s->name);
-    member(w, "created_at", date);
-    member(w, "lifecycle", "active");
-    number(w, "max_model_len", s->engine.n_ctx);
-    number(w, "max_input_tokens", s->engine.n_ctx);
-    number(w, "max_tokens", s->engine.n_ctx);
-    member(w, "root", s->name);
-    glm_json_write_key(w, "parent");
-    glm_json_write_null(w);
+    glm_json_put_c(w, "id", s->name);
+    glm_json_put_c(w, "object", "model");
+    glm_json_put_u64(w, "created", (uint64_t)s->started);
+    glm_json_put_c(w, "owned_by", "local");
+    glm_json_put_c(w, "type", "model");
+    glm_json_put_c(w, "display_name", s->name);
+    glm_json_put_c(w, "created_at", date);
+    glm_json_put_c(w, "lifecycle", "active");
+    glm_json_put_u64(w, "max_model_len", s->engine.n_ctx);
+    glm_json_put_u64(w, "max_input_tokens", s->engine.n_ctx);
+    glm_json_put_u64(w, "max_tokens", s->engine.n_ctx);
+    glm_json_put_c(w, "root", s->name);
+    glm_json_put_null(w, "parent");
     glm_json_write_key(w, "permission");
     glm_json_begin_array(w);
     glm_json_end_array(w);
@@ -124,13 +110,13 @@ static void write_model(glm_json_writer *w, const glm_server *s)
     glm_json_end_object(w);
     glm_json_write_key(w, "meta");
     glm_json_begin_object(w);
-    number(w, "vocab_type", 2); /* llama.cpp's word for byte-level BPE */
-    number(w, "n_vocab", s->info.n_vocab);
-    number(w, "n_ctx_train", s->info.n_ctx_max);
-    number(w, "n_ctx", s->engine.n_ctx);
-    number(w, "n_embd", s->info.d_model);
-    number(w, "n_params", s->info.n_params);
-    number(w, "size", s->info.size_bytes);
+    glm_json_put_u64(w, "vocab_type", 2); /* llama.cpp's word for byte-level BPE */
+    glm_json_put_u64(w, "n_vocab", s->info.n_vocab);
+    glm_json_put_u64(w, "n_ctx_train", s->info.n_ctx_max);
+    glm_json_put_u64(w, "n_ctx", s->engine.n_ctx);
+    glm_json_put_u64(w, "n_embd", s->info.d_model);
+    glm_json_put_u64(w, "n_params", s->info.n_params);
+    glm_json_put_u64(w, "size", s->info.size_bytes);
     glm_json_end_object(w);
     glm_json_end_object(w);
 }
@@ -141,11 +127,10 @@ void glm_handle_models(glm_call *call)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    member(&w, "object", "list");
-    glm_json_write_key(&w, "has_more");
-    glm_json_write_bool(&w, false);
-    member(&w, "first_id", s->name);
-    member(&w, "last_id", s->name);
+    glm_json_put_c(&w, "object", "list");
+    glm_json_put_bool(&w, "has_more", false);
+    glm_json_put_c(&w, "first_id", s->name);
+    glm_json_put_c(&w, "last_id", s->name);
     glm_json_write_key(&w, "data");
     glm_json_begin_array(&w);
     write_model(&w, s);
@@ -175,39 +160,37 @@ static void write_limits(glm_json_writer *w, const glm_server *s)
     glm_json_write_key(w, "limits");
     glm_json_begin_object(w);
     glm_http_params p = glm_http_params_default();
-    number(w, "request_line_bytes", p.line_bytes);
-    number(w, "head_bytes", p.head_bytes);
-    number(w, "header_lines", p.n_headers);
-    number(w, "body_bytes", s->p.body_bytes ? s->p.body_bytes : p.body_bytes);
-    number(w, "connections", s->p.n_connections);
-    number(w, "connections_per_address", s->p.n_per_address);
-    number(w, "requests_per_key", s->p.n_per_key);
-    number(w, "active", s->p.scheduler.max_active);
-    number(w, "queue", s->p.scheduler.max_queue);
-    glm_json_write_key(w, "answer_seconds");
-    glm_json_write_double(w, s->p.answer_s);
-    number(w, "unread_output_bytes", p.out_bytes);
-    glm_json_write_key(w, "unread_output_seconds");
-    glm_json_write_double(w, s->p.stall_s > 0 ? s->p.stall_s : p.write_s);
+    glm_json_put_u64(w, "request_line_bytes", p.line_bytes);
+    glm_json_put_u64(w, "head_bytes", p.head_bytes);
+    glm_json_put_u64(w, "header_lines", p.n_headers);
+    glm_json_put_u64(w, "body_bytes", s->p.body_bytes ? s->p.body_bytes : p.body_bytes);
+    glm_json_put_u64(w, "connections", s->p.n_connections);
+    glm_json_put_u64(w, "connections_per_address", s->p.n_per_address);
+    glm_json_put_u64(w, "requests_per_key", s->p.n_per_key);
+    glm_json_put_u64(w, "active", s->p.scheduler.max_active);
+    glm_json_put_u64(w, "queue", s->p.scheduler.max_queue);
+    glm_json_put_double(w, "answer_seconds", s->p.answer_s);
+    glm_json_put_u64(w, "unread_output_bytes", p.out_bytes);
+    glm_json_put_double(w, "unread_output_seconds", s->p.stall_s > 0 ? s->p.stall_s : p.write_s);
     if (s->p.scheduler.state_dir) {
-        number(w, "state_files", STATE_FILES_MAX);
-        number(w, "state_bytes", s->p.scheduler.state_bytes);
-        number(w, "state_file_bytes", STATE_FILE_BYTES_MAX);
+        glm_json_put_u64(w, "state_files", STATE_FILES_MAX);
+        glm_json_put_u64(w, "state_bytes", s->p.scheduler.state_bytes);
+        glm_json_put_u64(w, "state_file_bytes", STATE_FILE_BYTES_MAX);
     }
-    number(w, "json_depth", BODY_DEPTH_MAX);
-    number(w, "json_fields", BODY_FIELDS_MAX);
-    number(w, "messages", MESSAGES_MAX);
-    number(w, "content_parts", PARTS_MAX);
-    number(w, "tools", TOOLS_MAX);
-    number(w, "prompts", PROMPTS_MAX);
-    number(w, "choices", CHOICES_MAX);
-    number(w, "stop_strings", STOPS_MAX);
-    number(w, "stop_bytes", STOP_BYTES_MAX);
-    number(w, "logit_bias", BIASES_MAX);
-    number(w, "top_logprobs", TOP_LOGPROBS_MAX);
-    number(w, "schema_bytes", SCHEMA_BYTES_MAX);
-    number(w, "schema_depth", SCHEMA_DEPTH_MAX);
-    number(w, "answer_tokens", s->engine.n_ctx);
+    glm_json_put_u64(w, "json_depth", BODY_DEPTH_MAX);
+    glm_json_put_u64(w, "json_fields", BODY_FIELDS_MAX);
+    glm_json_put_u64(w, "messages", MESSAGES_MAX);
+    glm_json_put_u64(w, "content_parts", PARTS_MAX);
+    glm_json_put_u64(w, "tools", TOOLS_MAX);
+    glm_json_put_u64(w, "prompts", PROMPTS_MAX);
+    glm_json_put_u64(w, "choices", CHOICES_MAX);
+    glm_json_put_u64(w, "stop_strings", STOPS_MAX);
+    glm_json_put_u64(w, "stop_bytes", STOP_BYTES_MAX);
+    glm_json_put_u64(w, "logit_bias", BIASES_MAX);
+    glm_json_put_u64(w, "top_logprobs", TOP_LOGPROBS_MAX);
+    glm_json_put_u64(w, "schema_bytes", SCHEMA_BYTES_MAX);
+    glm_json_put_u64(w, "schema_depth", SCHEMA_DEPTH_MAX);
+    glm_json_put_u64(w, "answer_tokens", s->engine.n_ctx);
     glm_json_end_object(w);
 }
 
@@ -220,38 +203,31 @@ void glm_handle_props(glm_call *call)
     glm_json_begin_object(&w);
     glm_json_write_key(&w, "default_generation_settings");
     glm_json_begin_object(&w);
-    number(&w, "n_ctx", s->engine.n_ctx);
+    glm_json_put_u64(&w, "n_ctx", s->engine.n_ctx);
     glm_json_write_key(&w, "params");
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "temperature");
-    glm_json_write_double(&w, s->info.temperature);
-    glm_json_write_key(&w, "top_p");
-    glm_json_write_double(&w, s->info.top_p);
-    number(&w, "top_k", s->info.top_k);
+    glm_json_put_double(&w, "temperature", s->info.temperature);
+    glm_json_put_double(&w, "top_p", s->info.top_p);
+    glm_json_put_u64(&w, "top_k", s->info.top_k);
     glm_json_end_object(&w);
     glm_json_end_object(&w);
-    number(&w, "total_slots", s->p.scheduler.max_active);
-    member(&w, "model_alias", s->name);
-    member(&w, "model_path", s->info.name);
-    member(&w, "chat_format", format.name);
-    glm_json_write_key(&w, "chat_template");
-    glm_json_write_null(&w);
+    glm_json_put_u64(&w, "total_slots", s->p.scheduler.max_active);
+    glm_json_put_c(&w, "model_alias", s->name);
+    glm_json_put_c(&w, "model_path", s->info.name);
+    glm_json_put_c(&w, "chat_format", format.name);
+    glm_json_put_null(&w, "chat_template");
     glm_json_write_key(&w, "chat_template_caps");
     glm_json_begin_object(&w);
     glm_json_end_object(&w);
-    glm_json_write_key(&w, "bos_token");
-    glm_json_write_null(&w);
-    member(&w, "eos_token", "<|endoftext|>");
+    glm_json_put_null(&w, "bos_token");
+    glm_json_put_c(&w, "eos_token", "<|endoftext|>");
     glm_json_write_key(&w, "modalities");
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "vision");
-    glm_json_write_bool(&w, false);
-    glm_json_write_key(&w, "audio");
-    glm_json_write_bool(&w, false);
+    glm_json_put_bool(&w, "vision", false);
+    glm_json_put_bool(&w, "audio", false);
     glm_json_end_object(&w);
-    member(&w, "build_info", glm_version());
-    glm_json_write_key(&w, "is_sleeping");
-    glm_json_write_bool(&w, false);
+    glm_json_put_c(&w, "build_info", glm_version());
+    glm_json_put_bool(&w, "is_sleeping", false);
     write_limits(&w, s);
     glm_json_end_object(&w);
     glm_answer_json(call, 200, &json);
@@ -273,12 +249,10 @@ void glm_handle_slots(glm_call *call)
     glm_json_begin_array(&w);
     for (uint32_t i = 0; i < s->p.scheduler.max_active; i++) {
         glm_json_begin_object(&w);
-        number(&w, "id", i);
-        number(&w, "n_ctx", s->engine.n_ctx);
-        glm_json_write_key(&w, "speculative");
-        glm_json_write_bool(&w, false);
-        glm_json_write_key(&w, "is_processing");
-        glm_json_write_bool(&w, i < stats.n_running);
+        glm_json_put_u64(&w, "id", i);
+        glm_json_put_u64(&w, "n_ctx", s->engine.n_ctx);
+        glm_json_put_bool(&w, "speculative", false);
+        glm_json_put_bool(&w, "is_processing", i < stats.n_running);
         glm_json_end_object(&w);
     }
     glm_json_end_array(&w);
@@ -365,8 +339,7 @@ static void write_tokens(glm_call *call, const int32_t *ids, size_t n, token_for
             continue;
         }
         glm_json_begin_object(&w);
-        glm_json_write_key(&w, "id");
-        glm_json_write_i64(&w, ids[i]);
+        glm_json_put_i64(&w, "id", ids[i]);
         glm_json_write_key(&w, "piece");
         write_piece(&w, bytes_of(s, ids[i]));
         glm_json_end_object(&w);
@@ -379,8 +352,8 @@ static void write_tokens(glm_call *call, const int32_t *ids, size_t n, token_for
             glm_json_write_text(&w, bytes_of(s, ids[i]));
         glm_json_end_array(&w);
     }
-    number(&w, "count", n);
-    number(&w, "max_model_len", s->engine.n_ctx);
+    glm_json_put_u64(&w, "count", n);
+    glm_json_put_u64(&w, "max_model_len", s->engine.n_ctx);
     glm_json_end_object(&w);
     glm_answer_json(call, 200, &json);
     glm_str_deinit(&json);
@@ -413,8 +386,7 @@ static void answer_prompt(glm_call *call, const token_form *form)
         size_t length;
         const char *text = glm_chat_prompt_text(prompt, &length);
         glm_json_begin_object(&w);
-        glm_json_write_key(&w, "prompt");
-        glm_json_write_text(&w, (glm_text){text, length});
+        glm_json_put_text(&w, "prompt", (glm_text){text, length});
         glm_json_end_object(&w);
         glm_answer_json(call, 200, &json);
         glm_str_deinit(&json);
@@ -504,10 +476,8 @@ void glm_handle_detokenize(glm_call *call)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "content");
-    glm_json_write_text(&w, (glm_text){text, size});
-    glm_json_write_key(&w, "prompt");
-    glm_json_write_text(&w, (glm_text){text, size});
+    glm_json_put_text(&w, "content", (glm_text){text, size});
+    glm_json_put_text(&w, "prompt", (glm_text){text, size});
     glm_json_end_object(&w);
     free(text);
     glm_answer_json(call, 200, &json);
@@ -520,13 +490,11 @@ void glm_handle_tokenizer_info(glm_call *call)
     glm_str json = {0};
     glm_json_writer w = glm_json_writer_of(&json);
     glm_json_begin_object(&w);
-    member(&w, "eos_token", "<|endoftext|>");
-    member(&w, "pad_token", "<|endoftext|>");
-    glm_json_write_key(&w, "bos_token");
-    glm_json_write_null(&w);
-    glm_json_write_key(&w, "chat_template");
-    glm_json_write_null(&w);
-    number(&w, "model_max_length", s->engine.n_ctx);
+    glm_json_put_c(&w, "eos_token", "<|endoftext|>");
+    glm_json_put_c(&w, "pad_token", "<|endoftext|>");
+    glm_json_put_null(&w, "bos_token");
+    glm_json_put_null(&w, "chat_template");
+    glm_json_put_u64(&w, "model_max_length", s->engine.n_ctx);
     glm_json_end_object(&w);
     glm_answer_json(call, 200, &json);
     glm_str_deinit(&json);

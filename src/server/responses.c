@@ -41,42 +41,25 @@ typedef struct response_state {
 
 #define KEEP_ALIVE_S 5
 
-static void member(glm_json_writer *w, const char *key, const char *text)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_c(w, text);
-}
-
-static void null_member(glm_json_writer *w, const char *key)
-{
-    glm_json_write_key(w, key);
-    glm_json_write_null(w);
-}
-
 /* ---- Objects ---- */
 
 static void write_usage(glm_json_writer *w, const glm_generation *g)
 {
     uint32_t n = glm_generation_n_tokens(g);
     glm_json_begin_object(w);
-    glm_json_write_key(w, "input_tokens");
-    glm_json_write_u64(w, g->n_prompt);
+    glm_json_put_u64(w, "input_tokens", g->n_prompt);
     glm_json_write_key(w, "input_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "cached_tokens");
-    glm_json_write_u64(w, g->n_cached);
+    glm_json_put_u64(w, "cached_tokens", g->n_cached);
     glm_json_write_key(w, "cache_write_tokens");
     glm_json_write_u64(w, 0); /* what is kept costs a client nothing */
     glm_json_end_object(w);
-    glm_json_write_key(w, "output_tokens");
-    glm_json_write_u64(w, n);
+    glm_json_put_u64(w, "output_tokens", n);
     glm_json_write_key(w, "output_tokens_details");
     glm_json_begin_object(w);
-    glm_json_write_key(w, "reasoning_tokens");
-    glm_json_write_u64(w, glm_generation_n_reasoning(g));
+    glm_json_put_u64(w, "reasoning_tokens", glm_generation_n_reasoning(g));
     glm_json_end_object(w);
-    glm_json_write_key(w, "total_tokens");
-    glm_json_write_u64(w, (uint64_t)g->n_prompt + n);
+    glm_json_put_u64(w, "total_tokens", (uint64_t)g->n_prompt + n);
     glm_json_end_object(w);
 }
 
@@ -99,16 +82,15 @@ static void write_response(glm_json_writer *w, const glm_generation *g, const ch
                                          "reasoning",    "temperature", "text",
                                          "top_p",        "user"};
     glm_json_begin_object(w);
-    member(w, "id", g->id);
-    member(w, "object", "response");
-    glm_json_write_key(w, "created_at");
-    glm_json_write_i64(w, g->created);
-    member(w, "status", status);
+    glm_json_put_c(w, "id", g->id);
+    glm_json_put_c(w, "object", "response");
+    glm_json_put_i64(w, "created_at", g->created);
+    glm_json_put_c(w, "status", status);
     glm_json_write_key(w, "error");
     if (failure) {
         glm_json_begin_object(w);
-        member(w, "code", "server_error");
-        member(w, "message", failure);
+        glm_json_put_c(w, "code", "server_error");
+        glm_json_put_c(w, "message", failure);
         glm_json_end_object(w);
     } else {
         glm_json_write_null(w);
@@ -116,12 +98,12 @@ static void write_response(glm_json_writer *w, const glm_generation *g, const ch
     glm_json_write_key(w, "incomplete_details");
     if (reason) {
         glm_json_begin_object(w);
-        member(w, "reason", reason);
+        glm_json_put_c(w, "reason", reason);
         glm_json_end_object(w);
     } else {
         glm_json_write_null(w);
     }
-    member(w, "model", g->model);
+    glm_json_put_c(w, "model", g->model);
     glm_json_write_key(w, "output");
     glm_json_begin_array(w);
     if (r->items.length > 0)
@@ -129,11 +111,9 @@ static void write_response(glm_json_writer *w, const glm_generation *g, const ch
     glm_json_end_array(w);
     for (size_t i = 0; i < sizeof echoed / sizeof *echoed; i++)
         echo(w, g, echoed[i]);
-    glm_json_write_key(w, "parallel_tool_calls");
-    glm_json_write_bool(w, !g->single_call);
-    null_member(w, "previous_response_id");
-    glm_json_write_key(w, "store");
-    glm_json_write_bool(w, false);
+    glm_json_put_bool(w, "parallel_tool_calls", !g->single_call);
+    glm_json_put_null(w, "previous_response_id");
+    glm_json_put_bool(w, "store", false);
     glm_json_write_key(w, "tool_choice");
     const glm_json *choice = glm_field(g->root, "tool_choice");
     if (choice)
@@ -148,7 +128,7 @@ static void write_response(glm_json_writer *w, const glm_generation *g, const ch
         glm_json_begin_array(w);
         glm_json_end_array(w);
     }
-    member(w, "truncation", "disabled");
+    glm_json_put_c(w, "truncation", "disabled");
     glm_json_write_key(w, "usage");
     if (strcmp(status, "in_progress") == 0)
         glm_json_write_null(w);
@@ -171,9 +151,8 @@ static void write_text_part(glm_json_writer *w, const char *type, glm_text text,
                             const glm_str *logprobs)
 {
     glm_json_begin_object(w);
-    member(w, "type", type);
-    glm_json_write_key(w, "text");
-    glm_json_write_text(w, text);
+    glm_json_put_c(w, "type", type);
+    glm_json_put_text(w, "text", text);
     if (strcmp(type, "output_text") == 0) {
         glm_json_write_key(w, "annotations");
         glm_json_begin_array(w);
@@ -233,14 +212,12 @@ static bool is_call(const response_state *r)
 static void write_call_names(glm_json_writer *w, const glm_generation *g, const response_state *r)
 {
     glm_text name = glm_str_text(&r->name), space, tool;
-    member(w, "call_id", r->call_id);
+    glm_json_put_c(w, "call_id", r->call_id);
     if (split_namespace(g, name, &space, &tool)) {
-        glm_json_write_key(w, "namespace");
-        glm_json_write_text(w, space);
+        glm_json_put_text(w, "namespace", space);
         name = tool;
     }
-    glm_json_write_key(w, "name");
-    glm_json_write_text(w, name);
+    glm_json_put_text(w, "name", name);
 }
 
 /* The open item, as it begins or as it is when complete. */
@@ -249,22 +226,22 @@ static void write_item(glm_json_writer *w, const glm_generation *g, bool is_done
     const response_state *r = g->state;
     glm_text text = is_done ? glm_str_text(&r->text) : (glm_text){"", 0};
     glm_json_begin_object(w);
-    member(w, "id", r->id);
+    glm_json_put_c(w, "id", r->id);
     if (is_call(r)) {
-        member(w, "type", r->item == ITEM_CALL ? "function_call" : "custom_tool_call");
+        glm_json_put_c(w, "type", r->item == ITEM_CALL ? "function_call" : "custom_tool_call");
         write_call_names(w, g, r);
         glm_json_write_key(w, r->item == ITEM_CALL ? "arguments" : "input");
         glm_json_write_text(w, text);
     } else {
         bool is_message = r->item == ITEM_MESSAGE;
-        member(w, "type", is_message ? "message" : "reasoning");
+        glm_json_put_c(w, "type", is_message ? "message" : "reasoning");
         if (is_message) {
-            member(w, "role", "assistant");
+            glm_json_put_c(w, "role", "assistant");
         } else {
             glm_json_write_key(w, "summary");
             glm_json_begin_array(w);
             glm_json_end_array(w);
-            null_member(w, "encrypted_content");
+            glm_json_put_null(w, "encrypted_content");
         }
         glm_json_write_key(w, "content");
         glm_json_begin_array(w);
@@ -272,7 +249,7 @@ static void write_item(glm_json_writer *w, const glm_generation *g, bool is_done
             write_text_part(w, is_message ? "output_text" : "reasoning_text", text, &r->logprobs);
         glm_json_end_array(w);
     }
-    member(w, "status", is_done ? "completed" : "in_progress");
+    glm_json_put_c(w, "status", is_done ? "completed" : "in_progress");
     glm_json_end_object(w);
 }
 
@@ -291,9 +268,8 @@ static void open_event(event_line *e, glm_generation *g, const char *name)
     e->json = (glm_str){0};
     e->w = glm_json_writer_of(&e->json);
     glm_json_begin_object(&e->w);
-    member(&e->w, "type", name);
-    glm_json_write_key(&e->w, "sequence_number");
-    glm_json_write_u64(&e->w, r->sequence++);
+    glm_json_put_c(&e->w, "type", name);
+    glm_json_put_u64(&e->w, "sequence_number", r->sequence++);
 }
 
 static void close_event(event_line *e, glm_generation *g)
@@ -317,12 +293,10 @@ static void send_response(glm_generation *g, const char *name, const char *statu
 /* item_id, output_index and, for parts, content_index. */
 static void write_place(glm_json_writer *w, const response_state *r)
 {
-    member(w, "item_id", r->id);
-    glm_json_write_key(w, "output_index");
-    glm_json_write_u64(w, r->index);
+    glm_json_put_c(w, "item_id", r->id);
+    glm_json_put_u64(w, "output_index", r->index);
     if (!is_call(r)) {
-        glm_json_write_key(w, "content_index");
-        glm_json_write_u64(w, 0);
+        glm_json_put_u64(w, "content_index", 0);
     }
 }
 
@@ -343,8 +317,7 @@ static void send_item(glm_generation *g, const char *name, bool is_done)
     const response_state *r = g->state;
     event_line e;
     open_event(&e, g, name);
-    glm_json_write_key(&e.w, "output_index");
-    glm_json_write_u64(&e.w, r->index);
+    glm_json_put_u64(&e.w, "output_index", r->index);
     glm_json_write_key(&e.w, "item");
     write_item(&e.w, g, is_done);
     close_event(&e, g);
@@ -368,8 +341,7 @@ static void send_text(glm_generation *g, bool is_done, glm_text text)
     open_event(&e, g, names[r->item][is_done]);
     write_place(&e.w, r);
     if (r->item == ITEM_CALL && is_done) {
-        glm_json_write_key(&e.w, "name");
-        glm_json_write_text(&e.w, glm_str_text(&r->name));
+        glm_json_put_text(&e.w, "name", glm_str_text(&r->name));
     }
     glm_json_write_key(&e.w, is_done ? whole[r->item] : "delta");
     glm_json_write_text(&e.w, text);
@@ -563,12 +535,9 @@ static void keep_alive(glm_generation *g)
     if (g->progress.n_done) {
         glm_json_write_key(&e.w, "prompt_progress");
         glm_json_begin_object(&e.w);
-        glm_json_write_key(&e.w, "total");
-        glm_json_write_u64(&e.w, g->n_prompt);
-        glm_json_write_key(&e.w, "processed");
-        glm_json_write_u64(&e.w, g->progress.n_done);
-        glm_json_write_key(&e.w, "seconds_left");
-        glm_json_write_double(&e.w, g->progress.seconds_left);
+        glm_json_put_u64(&e.w, "total", g->n_prompt);
+        glm_json_put_u64(&e.w, "processed", g->progress.n_done);
+        glm_json_put_double(&e.w, "seconds_left", g->progress.seconds_left);
         glm_json_end_object(&e.w);
     }
     close_event(&e, g);
@@ -616,13 +585,13 @@ static void write_content(glm_json_writer *w, const glm_json *content)
             text = glm_field(p, "refusal");
         if (text && text->type == GLM_JSON_STRING) {
             glm_json_begin_object(w);
-            member(w, "type", "text");
+            glm_json_put_c(w, "type", "text");
             glm_json_write_key(w, "text");
             glm_json_copy(w, text);
             glm_json_end_object(w);
         } else if (glm_json_is(type, "input_image") || glm_json_is(type, "input_file")) {
             glm_json_begin_object(w);
-            member(w, "type", "image");
+            glm_json_put_c(w, "type", "image");
             glm_json_end_object(w);
         }
     }
@@ -639,12 +608,10 @@ static void flush_turn(glm_json_writer *w, turn *t)
 {
     if (t->is_open) {
         glm_json_begin_object(w);
-        member(w, "role", "assistant");
-        glm_json_write_key(w, "content");
-        glm_json_write_text(w, glm_str_text(&t->content));
+        glm_json_put_c(w, "role", "assistant");
+        glm_json_put_text(w, "content", glm_str_text(&t->content));
         if (t->reasoning.length > 0) {
-            glm_json_write_key(w, "reasoning_content");
-            glm_json_write_text(w, glm_str_text(&t->reasoning));
+            glm_json_put_text(w, "reasoning_content", glm_str_text(&t->reasoning));
         }
         if (t->calls.length > 0) {
             glm_json_write_key(w, "tool_calls");
@@ -690,11 +657,10 @@ static void add_call(turn *t, const glm_json *call, bool is_custom)
     glm_json_writer w = glm_json_writer_of(&t->calls);
     glm_json_begin_object(&w);
     if (id && id->type == GLM_JSON_STRING)
-        member(&w, "id", id->text);
+        glm_json_put_c(&w, "id", id->text);
     glm_json_write_key(&w, "function");
     glm_json_begin_object(&w);
-    glm_json_write_key(&w, "name");
-    glm_json_write_text(&w, glm_str_text(&full));
+    glm_json_put_text(&w, "name", glm_str_text(&full));
     if (arguments && is_custom) {
         glm_json_write_key(&w, "arguments");
         glm_json_begin_object(&w);
@@ -715,9 +681,9 @@ static void write_output(glm_json_writer *w, const glm_json *value)
 {
     const glm_json *id = glm_field(value, "call_id");
     glm_json_begin_object(w);
-    member(w, "role", "tool");
+    glm_json_put_c(w, "role", "tool");
     if (id && id->type == GLM_JSON_STRING)
-        member(w, "tool_call_id", id->text);
+        glm_json_put_c(w, "tool_call_id", id->text);
     glm_json_write_key(w, "content");
     write_content(w, glm_field(value, "output"));
     glm_json_end_object(w);
@@ -753,7 +719,7 @@ static bool write_input_item(glm_json_writer *w, turn *t, const glm_json *value,
         }
         flush_turn(w, t);
         glm_json_begin_object(w);
-        member(w, "role", role->text);
+        glm_json_put_c(w, "role", role->text);
         glm_json_write_key(w, "content");
         write_content(w, glm_field(value, "content"));
         glm_json_end_object(w);
@@ -776,9 +742,8 @@ static void write_tool(glm_json_writer *w, const glm_json *t, const glm_json *sp
     glm_str_append(&full, name->text, name->length);
     static const char *const kept[] = {"description", "parameters", "strict", "defer_loading"};
     glm_json_begin_object(w);
-    member(w, "type", "function");
-    glm_json_write_key(w, "name");
-    glm_json_write_text(w, glm_str_text(&full));
+    glm_json_put_c(w, "type", "function");
+    glm_json_put_text(w, "name", glm_str_text(&full));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const glm_json *value = glm_field(t, kept[i]);
         if (!value)
@@ -821,14 +786,14 @@ static bool write_messages(glm_json_writer *w, const glm_json *root, glm_field_e
         return glm_field_refuse(err, "input", "input: expected a string or a list of items");
     if (system && system->type == GLM_JSON_STRING) {
         glm_json_begin_object(w);
-        member(w, "role", "system");
+        glm_json_put_c(w, "role", "system");
         glm_json_write_key(w, "content");
         glm_json_copy(w, system);
         glm_json_end_object(w);
     }
     if (input->type == GLM_JSON_STRING) {
         glm_json_begin_object(w);
-        member(w, "role", "user");
+        glm_json_put_c(w, "role", "user");
         glm_json_write_key(w, "content");
         glm_json_copy(w, input);
         glm_json_end_object(w);
