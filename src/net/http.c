@@ -62,6 +62,7 @@ struct connection {
     char peer[INET6_ADDRSTRLEN];
     state state;
     uint64_t left; /* bytes of the body or chunk that still come; in LINGER, that may */
+    size_t unread; /* output when its reader's clock was set; 0: that clock does not run */
     size_t trailer_bytes;
     bool has_begun; /* bytes of a head are there: its clock runs */
     bool closes;    /* after this answer */
@@ -102,6 +103,7 @@ glm_http_params glm_http_params_default(void)
 
 static void set_timer(connection *c, double seconds)
 {
+    c->unread = 0;
     if (seconds <= 0) {
         evtimer_del(c->timer);
         return;
@@ -172,6 +174,22 @@ static void send_bytes(connection *c, const char *data, size_t size)
         c->closes = true; /* no memory: what is missing shows when it closes */
 }
 
+/* Whole answers wait for their reader, who has write_s for each out_bytes of them. */
+static void watch_reader(connection *c)
+{
+    set_timer(c, c->server->p.write_s);
+    c->unread = evbuffer_get_length(output_of(c));
+}
+
+/* The reader's clock ran out: another term if enough was read, else the connection ends. */
+static void check_reader(connection *c)
+{
+    if (c->unread >= evbuffer_get_length(output_of(c)) + c->server->p.out_bytes)
+        watch_reader(c);
+    else
+        drop(c);
+}
+
 static void close_when_written(connection *c)
 {
     if (evbuffer_get_length(output_of(c)) == 0) {
@@ -180,7 +198,7 @@ static void close_when_written(connection *c)
     }
     c->state = STATE_CLOSING;
     bufferevent_disable(c->bev, EV_READ);
-    set_timer(c, c->server->p.write_s);
+    watch_reader(c);
 }
 
 /* Give the peer time to read the refusal before the connection is reset by what it still sends. */
@@ -270,7 +288,10 @@ static void finish(connection *c, bool was_read)
         close_when_written(c);
     } else {
         c->state = STATE_HEAD;
-        set_timer(c, c->server->p.idle_s);
+        if (evbuffer_get_length(output_of(c)) > c->server->p.out_bytes)
+            watch_reader(c); /* its next request waits until this answer is read */
+        else
+            set_timer(c, c->server->p.idle_s);
         c->wants_advance = true;
         if (!c->is_advancing)
             advance(c);
@@ -578,7 +599,8 @@ static bool step(connection *c)
 {
     switch (c->state) {
     case STATE_HEAD:
-        return evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 && read_head(c);
+        return c->unread == 0 && evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 &&
+               read_head(c);
     case STATE_LENGTH:
     case STATE_CHUNK_DATA:
         return read_data(c);
@@ -619,7 +641,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
     (void)bev;
     enter(c);
     advance(c);
-    if (c->state == STATE_HEAD && !c->has_begun &&
+    if (c->state == STATE_HEAD && !c->has_begun && c->unread == 0 &&
         evbuffer_get_length(bufferevent_get_input(c->bev)) > 0) {
         c->has_begun = true;
         set_timer(c, c->server->p.head_s);
@@ -630,7 +652,6 @@ static void on_read(struct bufferevent *bev, void *ctx)
 static void on_write(struct bufferevent *bev, void *ctx)
 {
     connection *c = ctx;
-    (void)bev;
     if (evbuffer_get_length(output_of(c)) > 0)
         return;
     if (c->state == STATE_CLOSING) {
@@ -639,6 +660,11 @@ static void on_write(struct bufferevent *bev, void *ctx)
     }
     if (c->state == STATE_LINGER) {
         shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+        return;
+    }
+    if (c->state == STATE_HEAD && c->unread > 0) {
+        set_timer(c, c->server->p.idle_s);
+        on_read(bev, c); /* what came meanwhile */
         return;
     }
     if (c->is_stalled && c->x) {
@@ -660,6 +686,10 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     connection *c = ctx;
     (void)fd;
     (void)what;
+    if (c->unread > 0) {
+        check_reader(c);
+        return;
+    }
     switch (c->state) {
     case STATE_HEAD:
         if (evbuffer_get_length(bufferevent_get_input(c->bev)) == 0) {

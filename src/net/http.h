@@ -45,11 +45,13 @@ typedef struct glm_http_params {
     size_t head_bytes;  /* request line and headers */
     uint32_t n_headers; /* header lines */
     size_t body_bytes;  /* 413 above */
-    size_t out_bytes;   /* output held back before a stream counts as slow */
+    size_t
+        out_bytes; /* output held back before a stream counts as slow, and the next request waits */
     uint32_t n_connections, n_per_address;
     double idle_s, head_s,
-        body_s;     /* between requests; from its first byte to its head's end; for its body */
-    double write_s; /* a slow stream is cut after as long */
+        body_s; /* between requests; from its first byte to its head's end; for its body */
+    double
+        write_s; /* a slow stream is cut after as long, a whole answer when out_bytes of it take longer */
     const char *tls_cert, *tls_key; /* PEM files; both or neither */
     glm_http_fn *on_head;
     glm_http_fn *on_request;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Deadlines and counted limits of net/http, with times of tenths of a second: clients that send slowly, or never end. */
+/* Deadlines and counted limits of net/http, with times of tenths of a second: clients that send or read slowly, or never end. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -15,9 +15,13 @@
 #include "net/http.h"
 
 #define HEAD "POST / HTTP/1.1\r\nHost: localhost\r\n"
+#define BIG "GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define BIG_BYTES ((size_t)2 << 20)
 
 static struct event_base *base;
 static glm_http_server *server;
+static unsigned n_big; /* answers to /big */
+static char big[BIG_BYTES];
 
 static void ignore(void *ctx, glm_http_exchange *x)
 {
@@ -28,7 +32,9 @@ static void ignore(void *ctx, glm_http_exchange *x)
 static void answer(void *ctx, glm_http_exchange *x)
 {
     (void)ctx;
-    glm_http_respond(x, 200, (glm_text){"ok", 2});
+    const bool is_big = strcmp(glm_http_path(x), "/big") == 0;
+    n_big += is_big;
+    glm_http_respond(x, 200, is_big ? (glm_text){big, BIG_BYTES} : (glm_text){"ok", 2});
 }
 
 static void error_body(void *ctx, glm_http_exchange *x, int status, const char *code,
@@ -54,6 +60,7 @@ static int start(void **state)
     p.idle_s = 0.3;
     p.head_s = 0.3;
     p.body_s = 0.3;
+    p.write_s = 0.3;
     p.body_bytes = 100;
     p.n_per_address = 4;
     p.on_head = ignore;
@@ -72,13 +79,16 @@ static int stop(void **state)
     return 0;
 }
 
-static int connect_to(void)
+/* room: of the system's buffer for what comes; 0: as usual */
+static int connect_to(int room)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(glm_http_server_port(server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
+    if (room)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;
@@ -88,7 +98,7 @@ static int connect_to(void)
 static double talk(const char *first, const char *rest, char *out, size_t size)
 {
     const uint64_t begun = glm_clock_ns();
-    int fd = connect_to();
+    int fd = connect_to(0);
     size_t n = 0, sent = 0;
     bool is_open = true;
     assert_int_equal(send(fd, first, strlen(first), MSG_NOSIGNAL), strlen(first));
@@ -156,7 +166,7 @@ static void an_address_has_so_many_connections(void **state)
     int fd[5];
     char byte;
     for (size_t i = 0; i < 5; i++)
-        fd[i] = connect_to();
+        fd[i] = connect_to(0);
     for (int i = 0; i < 50; i++) {
         event_base_loop(base, EVLOOP_NONBLOCK);
         usleep(1000);
@@ -173,12 +183,89 @@ static void an_address_has_so_many_connections(void **state)
     event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
+/* A client with `n` requests for /big sent at once, and little room for answers. */
+static int ask_big(unsigned n)
+{
+    const int room = 64 << 10;
+    int fd = connect_to(room);
+    n_big = 0;
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(send(fd, BIG, strlen(BIG), MSG_NOSIGNAL), strlen(BIG));
+    return fd;
+}
+
+static void serve_for(double seconds)
+{
+    const uint64_t begun = glm_clock_ns();
+    while ((double)(glm_clock_ns() - begun) < seconds * 1e9) {
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        usleep(1000);
+    }
+}
+
+/* Read up to `most` bytes; how many came. */
+static size_t read_some(int fd, size_t most)
+{
+    static char block[1 << 16];
+    size_t n = 0;
+    for (ssize_t got = 1; got > 0 && n<most; n += got> 0 ? (size_t)got : 0)
+        got = recv(fd, block, most - n < sizeof block ? most - n : sizeof block, 0);
+    return n;
+}
+
+/* Answers to requests sent one behind the other do not pile up before a client that reads none. */
+static void unread_answers_hold_requests_back(void **state)
+{
+    (void)state;
+    const unsigned n = 40;
+    int fd = ask_big(n);
+    serve_for(0.1);
+    assert_in_range(n_big, 1, n / 2); /* what the system's own buffers take, and one more */
+    size_t got = 0;
+    for (const uint64_t begun = glm_clock_ns();
+         got < n * BIG_BYTES && glm_clock_ns() - begun < 20000000000u;) {
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        got += read_some(fd, SIZE_MAX);
+    }
+    assert_int_equal(n_big, n);
+    assert_true(got > n * BIG_BYTES); /* heads besides */
+    close(fd);
+    serve_for(0.01);
+}
+
+static void readers_that_stop_are_cut_and_slow_ones_are_not(void **state)
+{
+    (void)state;
+    const unsigned n = 6;
+    int stopped = ask_big(n), slow = ask_big(n);
+    size_t got = 0;
+    const uint64_t begun = glm_clock_ns();
+    while (got < n * BIG_BYTES && glm_clock_ns() - begun < 20000000000u) {
+        serve_for(0.02);
+        got += read_some(slow, (size_t)256 << 10);
+    }
+    assert_true(glm_clock_ns() - begun > 900000000u); /* longer than any of the clocks */
+    assert_true(got >= n * BIG_BYTES);
+    got = 0;
+    char byte;
+    for (size_t n_now; (n_now = read_some(stopped, SIZE_MAX)) > 0; got += n_now)
+        ; /* what was on its way */
+    assert_true(got < n * BIG_BYTES);
+    ssize_t end = recv(stopped, &byte, 1, 0);
+    assert_true(end == 0 || errno == ECONNRESET); /* and not: nothing yet */
+    close(stopped);
+    close(slow);
+    serve_for(0.01);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slow_clients_are_told),
         cmocka_unit_test(counted_bodies_are_limited),
         cmocka_unit_test(an_address_has_so_many_connections),
+        cmocka_unit_test(unread_answers_hold_requests_back),
+        cmocka_unit_test(readers_that_stop_are_cut_and_slow_ones_are_not),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
