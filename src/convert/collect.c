@@ -311,7 +311,7 @@ static glm_status write_file(collector *c, const char *out, const glm_imatrix_pa
     for (uint32_t i = 0; i < c->n_entry; i++)
         if (!is_empty(&c->entry[i]))
             put_entry(&head, &c->entry[i]);
-    glm_status st = glm_gguf_head_finish(&head, &bytes, c->err);
+    glm_status st = glm_gguf_head_finish(&head, GLM_GGUF_ALIGNMENT, &bytes, c->err);
     if (st == GLM_OK)
         st = glm_file_out_create(&file, out, false, c->err);
     uint64_t at = bytes.length;

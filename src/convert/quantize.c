@@ -257,7 +257,7 @@ static glm_status finish_part_head(job *j, uint32_t index)
             t->offset =
                 glm_gguf_put_tensor(&p->head, t->name, t->type, t->n_dims, t->dim, t->size_bytes);
     }
-    glm_status st = glm_gguf_head_finish(&p->head, &p->head_bytes, j->err);
+    glm_status st = glm_gguf_head_finish(&p->head, GLM_GGUF_ALIGNMENT, &p->head_bytes, j->err);
     p->size_bytes = p->head_bytes.length + glm_gguf_data_bytes(&p->head);
     return st == GLM_OK ? name_part(j, index, &p->path) : st;
 }

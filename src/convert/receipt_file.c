@@ -248,15 +248,11 @@ static glm_status make_head(const opened *o, glm_text receipt, glm_str *out, glm
     glm_str_append(&head.tensors, (const char *)begin,
                    (size_t)(o->map.data + o->gguf.head_bytes - begin));
     head.n_tensors = o->directory.names.n;
-    glm_status st = glm_gguf_head_finish(&head, out, err);
-    glm_gguf_head_deinit(&head);
     uint64_t alignment = GLM_GGUF_ALIGNMENT;
-    const glm_gguf_pair *pair = glm_gguf_find(&o->gguf, "general.alignment");
-    if (st == GLM_OK && pair)
-        (void)glm_gguf_as_u64(pair, &alignment); /* the reader has checked it */
-    while (st == GLM_OK && out->length % alignment && !out->has_failed)
-        glm_str_append(out, "", 1);
-    return st == GLM_OK && out->has_failed ? glm_fail(err, GLM_ENOMEM, "head of a GGUF file") : st;
+    (void)glm_gguf_as_u64(glm_gguf_find(&o->gguf, "general.alignment"), &alignment); /* checked */
+    glm_status st = glm_gguf_head_finish(&head, alignment, out, err);
+    glm_gguf_head_deinit(&head);
+    return st;
 }
 
 static glm_status copy_data(const opened *o, const glm_file_out *out, uint64_t at, glm_error *err)

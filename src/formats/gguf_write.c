@@ -127,16 +127,17 @@ uint64_t glm_gguf_data_bytes(const glm_gguf_head *head)
     return align(head->data_bytes);
 }
 
-glm_status glm_gguf_head_finish(const glm_gguf_head *head, glm_str *out, glm_error *err)
+glm_status glm_gguf_head_finish(const glm_gguf_head *head, uint64_t alignment, glm_str *out,
+                                glm_error *err)
 {
-    static const char zeros[GLM_GGUF_ALIGNMENT];
     append(out, "GGUF", 4);
     append_u32(out, VERSION);
     append_u64(out, head->n_tensors);
     append_u64(out, head->n_pairs);
     glm_str_append_text(out, glm_str_text(&head->pairs));
     glm_str_append_text(out, glm_str_text(&head->tensors));
-    append(out, zeros, (size_t)(align(out->length) - out->length));
+    while (out->length % alignment && !out->has_failed)
+        append(out, "", 1);
     if (head->pairs.has_failed || head->tensors.has_failed || out->has_failed)
         return glm_fail(err, GLM_ENOMEM, "head of a GGUF file");
     return GLM_OK;

@@ -8,7 +8,7 @@
  *     glm_gguf_put_string(&head, "general.architecture", glm_text_c("glm-dsa"));
  *     uint64_t at = glm_gguf_put_tensor(&head, "output.weight", GLM_TYPE_Q8_0, 2, dim, size);
  *     glm_str bytes = {0};
- *     st = glm_gguf_head_finish(&head, &bytes, err);
+ *     st = glm_gguf_head_finish(&head, GLM_GGUF_ALIGNMENT, &bytes, err);
  *     glm_gguf_head_deinit(&head);
  *
  * Putting never fails at once: a lack of memory is remembered and told by glm_gguf_head_finish. Keys and names are the
@@ -64,8 +64,14 @@ uint64_t glm_gguf_put_tensor(glm_gguf_head *head, const char *name, glm_type typ
 /** Bytes of the data section: readers expect the last tensor to be padded too. */
 uint64_t glm_gguf_data_bytes(const glm_gguf_head *head);
 
-/** The whole head, padded so that the data section begins right behind it. Errors: GLM_ENOMEM. */
-GLM_MUST_CHECK glm_status glm_gguf_head_finish(const glm_gguf_head *head, glm_str *out,
-                                               glm_error *err);
+/**
+ * The whole head, padded so that the data section begins right behind it.
+ *
+ * @param out        empty
+ * @param alignment  what a reader will take general.alignment for: GLM_GGUF_ALIGNMENT, unless the pairs say otherwise
+ * Errors: GLM_ENOMEM.
+ */
+GLM_MUST_CHECK glm_status glm_gguf_head_finish(const glm_gguf_head *head, uint64_t alignment,
+                                               glm_str *out, glm_error *err);
 
 #endif

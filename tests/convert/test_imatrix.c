@@ -235,7 +235,7 @@ static void make(const char *path, const made *m)
         glm_gguf_put_tensor(&head, "a.in_sum2", GLM_TYPE_F32, 2, sums, m->n_stack * 8);
     uint64_t at_counts =
         glm_gguf_put_tensor(&head, m->counts, GLM_TYPE_F32, 2, counts, m->n_count * 4);
-    must(glm_gguf_head_finish(&head, &bytes, &err), &err);
+    must(glm_gguf_head_finish(&head, GLM_GGUF_ALIGNMENT, &bytes, &err), &err);
     glm_file_out file;
     must(glm_file_out_create(&file, path, false, &err), &err);
     must(glm_file_out_resize(&file, bytes.length + glm_gguf_data_bytes(&head), &err), &err);
