@@ -264,7 +264,7 @@ GLM_API glm_chat_start glm_chat_start_of_ids(const glm_chat *chat, const int32_t
  *     glm_chat_prompt_recall(prompt, memory, request, owner, &opening, &n, &err);
  *     glm_chat_prompt_ids(prompt, &ids, &n_ids, &err);
  *     ... generate; answer_ids without the stop token ...
- *     glm_chat_memory_keep(memory, &opening, message, answer_ids, n_answer_ids, &err);
+ *     glm_chat_memory_keep(memory, &opening, message, call_id, answer_ids, n_answer_ids, &err);
  *
  * An answer is recalled when all tokens before it are those it was generated behind (or when it makes calls under ids it made them
  * under: see call_id), its content and calls are the same, its reasoning is the same or was left out, and its reasoning is to be shown
@@ -439,8 +439,7 @@ typedef struct glm_chat_message {
     uint32_t notes;
 } glm_chat_message;
 
-/** The answer so far, complete after the end; borrowed, and valid until the next feed or destroy. NULL when
- * there is no memory for the list of calls. */
+/** The answer so far, complete after the end; borrowed, and valid until the next feed, finish or destroy. Never NULL. */
 GLM_API const glm_chat_message *glm_chat_parser_message(glm_chat_parser *parser);
 
 /** "stop", "tool_calls" or "length". */

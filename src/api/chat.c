@@ -19,7 +19,8 @@ struct glm_chat_parser {
     glm_chat_event_fn *on_event;
     void *ctx;
     glm_chat_message message;
-    glm_chat_call *calls; /* what message.calls points to */
+    glm_chat_call *calls; /* [calls_capacity] what message.calls points to */
+    size_t calls_capacity;
 };
 
 /* The public enumerations are those of src/chat under their public names. */
@@ -478,6 +479,21 @@ void glm_chat_parser_destroy(glm_chat_parser *parser)
     free(parser);
 }
 
+/* Room for the list of calls as they come, so that asking for the message cannot fail. */
+static glm_status reserve_calls(glm_chat_parser *parser, glm_error *err)
+{
+    const glm_stream_parser *s = &parser->stream;
+    if (s->n_calls <= parser->calls_capacity)
+        return GLM_OK;
+    glm_chat_call *calls =
+        realloc(parser->calls, glm_mul_size(s->calls_capacity, sizeof *parser->calls));
+    if (!calls)
+        return glm_fail(err, GLM_ENOMEM, "list of %zu calls", s->n_calls);
+    parser->calls = calls;
+    parser->calls_capacity = s->calls_capacity;
+    return GLM_OK;
+}
+
 glm_status glm_chat_parser_feed(glm_chat_parser *parser, const int32_t *ids, size_t n,
                                 glm_error *err)
 {
@@ -491,7 +507,7 @@ glm_status glm_chat_parser_feed(glm_chat_parser *parser, const int32_t *ids, siz
         if (st != GLM_OK)
             return st;
     }
-    return GLM_OK;
+    return reserve_calls(parser, err);
 }
 
 glm_status glm_chat_parser_feed_text(glm_chat_parser *parser, const char *text, size_t length,
@@ -507,7 +523,8 @@ glm_status glm_chat_parser_feed_text(glm_chat_parser *parser, const char *text, 
 
 glm_status glm_chat_parser_finish(glm_chat_parser *parser, glm_chat_end end, glm_error *err)
 {
-    return glm_stream_parser_end(&parser->stream, end == GLM_CHAT_END_STOP_TEXT, err);
+    glm_status st = glm_stream_parser_end(&parser->stream, end == GLM_CHAT_END_STOP_TEXT, err);
+    return st == GLM_OK ? reserve_calls(parser, err) : st;
 }
 
 glm_chat_channel glm_chat_parser_channel(const glm_chat_parser *parser)
@@ -542,17 +559,13 @@ const glm_chat_message *glm_chat_parser_message(glm_chat_parser *parser)
                             .notes = s->notes};
     put_text(&m->content, &m->content_length, &s->content);
     put_text(&m->reasoning, &m->reasoning_length, &s->reasoning);
-    if (s->n_calls == 0)
-        return m;
-    glm_chat_call *calls = realloc(parser->calls, glm_mul_size(s->n_calls, sizeof *calls));
-    if (!calls)
-        return NULL;
-    parser->calls = calls;
-    for (size_t i = 0; i < s->n_calls; i++)
-        calls[i] = (glm_chat_call){s->calls[i].name.data, s->calls[i].name.length,
-                                   s->calls[i].arguments.data, s->calls[i].arguments.length};
-    m->calls = calls;
-    m->n_calls = s->n_calls;
+    /* A call that the running feed has just completed may have no room yet. */
+    m->n_calls = s->n_calls < parser->calls_capacity ? s->n_calls : parser->calls_capacity;
+    m->calls = m->n_calls > 0 ? parser->calls : NULL;
+    for (size_t i = 0; i < m->n_calls; i++)
+        parser->calls[i] =
+            (glm_chat_call){s->calls[i].name.data, s->calls[i].name.length,
+                            s->calls[i].arguments.data, s->calls[i].arguments.length};
     return m;
 }
 

@@ -352,8 +352,7 @@ static void remember(const glm_generation *g, const glm_choice *c)
     glm_error err;
     const glm_chat_message *message = glm_chat_parser_message(c->parser);
     const char *call_id = c->n_calls ? c->call_ids[0].id : NULL;
-    if (!message || c->lost_ids ||
-        (c->ending != GLM_ENDING_STOP && c->ending != GLM_ENDING_TOOL_CALLS))
+    if (c->lost_ids || (c->ending != GLM_ENDING_STOP && c->ending != GLM_ENDING_TOOL_CALLS))
         return;
     glm_status st = glm_chat_memory_keep(g->server->memory, &g->opening, message, call_id, c->ids,
                                          c->n_ids, &err);

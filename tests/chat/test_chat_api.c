@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chat/python.h"
+#include "fail_alloc.h"
 #include "glm/chat.h"
 #include "helpers.h"
 #include "tokenizer/tokenizer.h"
@@ -417,6 +418,40 @@ static void every_token_has_its_channel(void **state)
     glm_chat_request_destroy(tools);
 }
 
+/* Lack of memory is told while the answer is read; asking for the message cannot fail. */
+static void a_message_is_there_whatever_allocation_fails(void **state)
+{
+    (void)state;
+    static const char answer[] = "r</think><tool_call>get_weather<arg_key>city</arg_key><arg_value>"
+                                 "Oslo</arg_value></tool_call>";
+    glm_error err;
+    glm_chat_request *tools = read_request(tools_json);
+    glm_chat_parser_params params = glm_chat_parser_params_default();
+    params.tools = tools;
+    long n = 0;
+    for (bool has_failed = true; has_failed; n++) {
+        glm_chat_parser *parser = NULL;
+        fail_alloc_begin(n);
+        glm_status st = glm_chat_parser_create(&parser, chat, &params, &err);
+        if (st == GLM_OK)
+            st = glm_chat_parser_feed_text(parser, answer, strlen(answer), &err);
+        if (st == GLM_OK)
+            st = glm_chat_parser_finish(parser, GLM_CHAT_END_LIMIT, &err);
+        const glm_chat_message *message = st == GLM_OK ? glm_chat_parser_message(parser) : NULL;
+        has_failed = fail_alloc_end();
+        if (st == GLM_OK) {
+            assert_non_null(message);
+            assert_int_equal(message->n_calls, 1);
+            assert_string_equal(message->calls[0].name, "get_weather");
+        } else {
+            assert_int_equal(st, GLM_ENOMEM);
+        }
+        glm_chat_parser_destroy(parser);
+    }
+    assert_true(n > 5);
+    glm_chat_request_destroy(tools);
+}
+
 /* What the model said, rendered as history with thinking preserved, are the very ids it said. */
 static void an_answer_renders_as_it_was_said(void **state)
 {
@@ -574,6 +609,7 @@ int main(void)
         cmocka_unit_test(steps_of_several_tokens_change_nothing),
         cmocka_unit_test(text_is_parsed_by_its_spellings),
         cmocka_unit_test(every_token_has_its_channel),
+        cmocka_unit_test(a_message_is_there_whatever_allocation_fails),
         cmocka_unit_test(an_answer_renders_as_it_was_said),
         cmocka_unit_test(stops_and_names_are_resolved),
         cmocka_unit_test(templates_are_told_by_their_marks),
