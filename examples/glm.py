@@ -18,6 +18,7 @@ class GlmError(Exception):
     """A call failed; the text is the library's."""
 
 
+# Member for member as the header has them: a class that is shorter than its struct is written beyond its end.
 class Error(c.Structure):
     _fields_ = [("status", c.c_int), ("text", c.c_char * 1024), ("hint", c.c_char * 256)]
 
@@ -30,7 +31,7 @@ class ModelParams(c.Structure):
 class EngineParams(c.Structure):
     _fields_ = [("n_threads", c.c_uint32), ("n_ctx", c.c_uint32), ("n_sessions", c.c_uint32),
                 ("chunk", c.c_uint32), ("precision", c.c_int), ("kv_type", c.c_int),
-                ("memory_bytes", c.c_uint64), ("isa", c.c_char_p)]
+                ("index_type", c.c_int), ("memory_bytes", c.c_uint64), ("isa", c.c_char_p)]
 
 
 class ModelInfo(c.Structure):
@@ -81,7 +82,8 @@ for _name in ("glm_model_close", "glm_engine_destroy", "glm_session_close"):
 
 def check(status, err):
     if status != 0:
-        raise GlmError(err.text.decode("utf-8", "replace"))
+        hint = err.hint.decode("utf-8", "replace")
+        raise GlmError(err.text.decode("utf-8", "replace") + (f" ({hint})" if hint else ""))
 
 
 class Model:

@@ -4,6 +4,8 @@ pkg-config, shared and static, and compares what they print with the golden numb
 
 Usage: install_test.py BUILD_DIR CC
 """
+import ctypes
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,6 +14,7 @@ import tempfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 MODEL = os.path.join(ROOT, "tests", "data", "golden", "nano52")
+NANO = os.path.join(ROOT, "models", "nano")
 N_NEW = 16
 
 
@@ -60,6 +63,33 @@ def build_example(prefix, cc, name, static):
     return out
 
 
+def check_mirror(prefix, cc):
+    """The classes of glm.py lie in memory as the header's structs: same size, same members at the same places."""
+    spec = importlib.util.spec_from_file_location("glm_example", os.path.join(ROOT, "examples", "glm.py"))
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    pairs = [("glm_error", example.Error), ("glm_model_params", example.ModelParams),
+             ("glm_engine_params", example.EngineParams), ("glm_model_info", example.ModelInfo),
+             ("glm_step_item", example.StepItem)]
+    code = ["#include <glm/glm.h>", "#include <stddef.h>", "#include <stdio.h>", "int main(void)", "{"]
+    ours = []
+    for name, cls in pairs:
+        code.append(f'    printf("{name} %zu\\n", sizeof({name}));')
+        ours.append(f"{name} {ctypes.sizeof(cls)}")
+        for member, kind in cls._fields_:
+            code.append(f'    printf("{name}.{member} %zu %zu\\n", offsetof({name}, {member}), '
+                        f"sizeof((({name} *)0)->{member}));")
+            ours.append(f"{name}.{member} {getattr(cls, member).offset} {ctypes.sizeof(kind)}")
+    source, out = os.path.join(prefix, "mirror.c"), os.path.join(prefix, "mirror")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("\n".join([*code, "    return 0;", "}", ""]))
+    run(cc, "-std=c17", "-I", os.path.join(prefix, "include"), source, "-o", out)
+    for theirs, mine in zip(run(out).splitlines(), ours, strict=True):
+        if theirs != mine:
+            raise SystemExit(f"failed: examples/glm.py: the header has {theirs}, the class {mine}")
+    print(f"ok: {len(pairs)} classes of glm.py lie as the header's structs")
+
+
 def logprobs_of(text):
     return [float(line.split()[1]) for line in text.splitlines() if line.split()[0].isdigit()]
 
@@ -79,6 +109,9 @@ def main():
         check_layout(prefix)
 
         for static in (False, True):
+            chat = build_example(prefix, cc, "chat", static)
+            done = subprocess.run([chat, NANO, "Hello, who are you?"], capture_output=True, text=True, check=False)
+            expect(done.returncode == 0 and done.stdout.strip(), f"chat answers: {done.stdout.strip()!r}")
             generate = build_example(prefix, cc, "generate", static)
             out = run(generate, MODEL, str(N_NEW), *ids)
             expect([int(i) for i in out.split()] == greedy, "generate gives the golden continuation")
@@ -89,6 +122,7 @@ def main():
             expect(len(values) == len(ids) - 1, "logprobs prints a line for each id but the first")
             expect(abs(mean - sequence["mean_nll"]) < 1e-3, f"mean of logprobs {mean:.6f} is the golden one")
 
+        check_mirror(prefix, cc)
         python = [sys.executable, "-B", os.path.join(ROOT, "examples", "glm.py")]
         out = run(*python, MODEL, str(N_NEW), *ids)
         expect([int(i) for i in out.split()] == greedy, "glm.py gives the golden continuation")
