@@ -93,7 +93,8 @@ static glm_status unknown_option(const char *name, size_t length, cli_command_id
 
 /* ---- One value ---- */
 
-void cli_option_expects(char *out, size_t size, const cli_option *option)
+/* What a value of this option looks like, for errors: "a count from 1 to 4096". */
+static void describe(char *out, size_t size, const cli_option *option)
 {
     unsigned long long min = option->min, max = option->max;
     switch (option->kind) {
@@ -194,7 +195,7 @@ static glm_status set_value(cli_args *args, cli_option_id id, cli_source source,
     cli_value *value = &args->values[id];
     if (!parse_value(option, text, value)) {
         char expected[160];
-        cli_option_expects(expected, sizeof expected, option);
+        describe(expected, sizeof expected, option);
         return glm_fail(err, GLM_EARG, "%s: expected %s, got %.64s", where, expected,
                         *text ? text : "nothing");
     }

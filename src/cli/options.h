@@ -283,7 +283,4 @@ cli_command_id cli_command_find(const char *name);
 /** GLM_<NAME> of an option, at most 63 characters. */
 void cli_environment_name(char out[64], const cli_option *option);
 
-/** What a value of this option looks like, for errors: "a count from 1 to 4096". */
-void cli_option_expects(char *out, size_t size, const cli_option *option);
-
 #endif

@@ -55,7 +55,8 @@ const glm_mix *glm_mix_find(const char *name)
     return NULL;
 }
 
-bool glm_mix_type(const char *name, glm_type *out)
+/* The type of that name, in any case, if it can be written to a GGUF. */
+static bool find_type(const char *name, glm_type *out)
 {
     for (uint32_t type = 0; type < GLM_TYPE_F8_E4M3; type++)
         if (glm_type_get(type) && strcasecmp(name, glm_type_name(type)) == 0) {
@@ -65,14 +66,16 @@ bool glm_mix_type(const char *name, glm_type *out)
     return false;
 }
 
-bool glm_mix_favours(uint32_t layer, uint32_t n_layer)
+/* Layers where down projections get more bits: the first and last eighth and every third between. */
+static bool is_favoured(uint32_t layer, uint32_t n_layer)
 {
     uint32_t eighth = n_layer / 8;
     return layer < eighth || layer >= 7 * n_layer / 8 || (layer - eighth) % 3 == 2;
 }
 
-/* Source of the pairs: llama.cpp, src/llama-quant.cpp. */
-glm_type glm_mix_fit(glm_type type, uint32_t n_cols)
+/* What the type becomes for rows of n_cols elements: the same, or one with smaller blocks, or F16. Source of the pairs:
+ * llama.cpp, src/llama-quant.cpp. */
+static glm_type fit(glm_type type, uint32_t n_cols)
 {
     if (n_cols % glm_type_get(type)->n_elems == 0)
         return type;
@@ -119,7 +122,7 @@ static glm_type mixed(const glm_mix *mix, const glm_plan_tensor *t, uint32_t n_l
     case GLM_USE_EXPERTS:
         if (t->source != GLM_SOURCE_DOWN)
             return mix->expert;
-        return glm_mix_favours(t->layer, n_layer) ? mix->down_more : mix->down;
+        return is_favoured(t->layer, n_layer) ? mix->down_more : mix->down;
     case GLM_USE_ATTENTION:
         return t->n_dims == 3 ? mix->heads : mix->always;
     case GLM_USE_INDEXER: /* one row a head: small, and decides what is attended to */
@@ -156,7 +159,7 @@ static glm_status compile_rules(rules *r, const glm_quantize_rule *rule, size_t 
     if (!r->pattern || !r->type)
         return glm_fail(err, GLM_ENOMEM, "rules for tensors");
     for (size_t i = 0; i < n; i++) {
-        if (!glm_mix_type(rule[i].type, &r->type[i]))
+        if (!find_type(rule[i].type, &r->type[i]))
             return glm_fail(err, GLM_EARG, "rule %s: expected a type that can be written, got %s",
                             rule[i].pattern, rule[i].type);
         int bad = regcomp(&r->pattern[i], rule[i].pattern, REG_EXTENDED | REG_NOSUB);
@@ -193,7 +196,7 @@ glm_status glm_mix_apply(glm_plan *plan, const glm_mix *mix, const glm_quantize_
     for (uint32_t i = 0; i < plan->n && st == GLM_OK; i++) {
         glm_plan_tensor *t = &plan->tensor[i];
         glm_type wanted = wanted_type(mix, &r, t, n_layer);
-        t->type = glm_mix_fit(wanted, t->n_cols);
+        t->type = fit(wanted, t->n_cols);
         if (!glm_type_size(t->type, glm_plan_elements(t), &t->size_bytes))
             st = glm_fail(err, GLM_EINTERNAL, "tensor %s: no size as %s", t->name,
                           glm_type_name(t->type));

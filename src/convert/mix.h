@@ -15,11 +15,12 @@
 typedef struct glm_mix {
     const char *name;
     const char *text;
-    uint32_t file_type;       /* general.file_type, llama.cpp's llama_ftype */
-    glm_type expert;          /* gate and up of routed experts */
-    glm_type down, down_more; /* their down; the second in layers that glm_mix_favours */
-    glm_type always;          /* attention, indexer, shared experts, dense layers, MTP projection */
-    glm_type heads;           /* the per-head parts of kv_b */
+    uint32_t file_type; /* general.file_type, llama.cpp's llama_ftype */
+    glm_type expert;    /* gate and up of routed experts */
+    glm_type down,
+        down_more;   /* their down; the second in the first, the last and some other layers */
+    glm_type always; /* attention, indexer, shared experts, dense layers, MTP projection */
+    glm_type heads;  /* the per-head parts of kv_b */
     glm_type embed, head;
 } glm_mix;
 
@@ -28,15 +29,6 @@ const glm_mix *glm_mix_find(const char *name);
 
 /** Mixture number `index`, NULL behind the last. */
 const glm_mix *glm_mix_at(uint32_t index);
-
-/** The type of that name, in any case, if it can be written to a GGUF. */
-bool glm_mix_type(const char *name, glm_type *out);
-
-/** Layers where down projections get more bits: the first and last eighth and every third between. */
-bool glm_mix_favours(uint32_t layer, uint32_t n_layer);
-
-/** What the type becomes for rows of n_cols elements: the same, or one with smaller blocks, or F16. */
-glm_type glm_mix_fit(glm_type type, uint32_t n_cols);
 
 /**
  * Set type and size of every tensor of the plan.

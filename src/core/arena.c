@@ -39,28 +39,6 @@ void glm_arena_deinit(glm_arena *arena)
     glm_arena_init(arena, arena->limit_bytes);
 }
 
-void glm_arena_reset(glm_arena *arena)
-{
-    glm_arena_block *largest = NULL;
-    for (glm_arena_block *block = arena->blocks; block; block = block->next)
-        if (!largest || block->size_bytes > largest->size_bytes)
-            largest = block;
-    glm_arena_block *block = arena->blocks;
-    while (block) {
-        glm_arena_block *next = block->next;
-        if (block != largest)
-            free(block);
-        block = next;
-    }
-    arena->blocks = largest;
-    arena->used_bytes = 0;
-    if (largest) {
-        largest->next = NULL;
-        largest->used_bytes = 0;
-        arena->used_bytes = sizeof *largest + largest->size_bytes;
-    }
-}
-
 static glm_arena_block *add_block(glm_arena *arena, size_t at_least)
 {
     size_t size = FIRST_BLOCK_BYTES;

@@ -28,9 +28,6 @@ void glm_arena_init(glm_arena *arena, size_t limit_bytes);
 /** Free everything; the arena may be used again. */
 void glm_arena_deinit(glm_arena *arena);
 
-/** Forget all pieces but keep the largest block, so that a warm arena allocates nothing. */
-void glm_arena_reset(glm_arena *arena);
-
 /** `size_bytes` zeroed bytes aligned to 64, or NULL when the limit or the system refuses. */
 void *glm_arena_alloc(glm_arena *arena, size_t size_bytes);
 

@@ -130,7 +130,8 @@ void glm_file_out_release(const glm_file_out *out, uint64_t offset, uint64_t siz
     (void)posix_fadvise(out->fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
 }
 
-glm_status glm_file_out_sync(const glm_file_out *out, glm_error *err)
+/* Hand the bytes to the disk and wait. */
+static glm_status sync_file(const glm_file_out *out, glm_error *err)
 {
     if (fsync(out->fd) != 0)
         return fail_errno(err, errno, out->partial, "syncing");
@@ -153,7 +154,7 @@ static glm_status sync_folder(const char *path, glm_error *err)
 
 glm_status glm_file_out_commit(glm_file_out *out, glm_error *err)
 {
-    glm_status st = glm_file_out_sync(out, err);
+    glm_status st = sync_file(out, err);
     if (st != GLM_OK)
         return st;
     if (rename(out->partial, out->path) != 0)
@@ -179,7 +180,7 @@ glm_status glm_file_overwrite(const char *path, const void *data, size_t size, u
     }
     glm_status st = glm_file_out_write_at(&file, data, size, offset, err);
     if (st == GLM_OK)
-        st = glm_file_out_sync(&file, err);
+        st = sync_file(&file, err);
     close(file.fd);
     free(name);
     return st;

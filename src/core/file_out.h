@@ -54,9 +54,6 @@ GLM_MUST_CHECK glm_status glm_file_out_read_at(const glm_file_out *out, void *da
 /** Begin to write a range to the disk and let go of its pages, so that a large file does not push others out of memory. */
 void glm_file_out_release(const glm_file_out *out, uint64_t offset, uint64_t size);
 
-/** Hand the bytes to the disk and wait. Errors: GLM_EIO. */
-GLM_MUST_CHECK glm_status glm_file_out_sync(const glm_file_out *out, glm_error *err);
-
 /** Sync, give the file its name, sync the folder, close. Errors: GLM_EIO; then the partial file is still there. */
 GLM_MUST_CHECK glm_status glm_file_out_commit(glm_file_out *out, glm_error *err);
 

@@ -148,9 +148,6 @@ void glm_share_give(glm_scheduler *s, glm_sequence *q);
 /** The sequence's session is about to be closed; `is_over`: for good, so that its prefix is written to disk. */
 void glm_share_close(glm_scheduler *s, glm_sequence *q, bool is_over);
 
-/** Write the pages up to `node` that are not on disk. NULL is fine. */
-void glm_share_save(glm_scheduler *s, glm_prefix *node, uint64_t domain);
-
 /** Let go of pages that were written. */
 void glm_share_reap(glm_scheduler *s);
 

@@ -118,7 +118,8 @@ static void save_run(glm_scheduler *s, glm_prefix *const *path, uint32_t n, uint
     glm_state_save(s->state, job);
 }
 
-void glm_share_save(glm_scheduler *s, glm_prefix *node, uint64_t domain)
+/* Write the pages up to `node` that are not on disk. NULL is fine. */
+static void save(glm_scheduler *s, glm_prefix *node, uint64_t domain)
 {
     if (!s->state || !node || !glm_prefix_id(node))
         return;
@@ -158,7 +159,7 @@ void glm_share_close(glm_scheduler *s, glm_sequence *q, bool is_over)
     if (s->cache)
         glm_prefix_touch(s->cache, q->node);
     if (is_over && q->node)
-        glm_share_save(s, q->node, domain_of(s, q->request));
+        save(s, q->node, domain_of(s, q->request));
     q->node = NULL;
     q->n_linked = 0;
     q->is_loading = false;

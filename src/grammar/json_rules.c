@@ -10,14 +10,15 @@ static uint32_t byte(glm_prog *p, char c, uint32_t next)
     return glm_prog_range(p, (uint8_t)c, (uint8_t)c, next);
 }
 
-uint32_t glm_json_space_then(glm_prog *p, const glm_json_rules *r, char c, uint32_t next)
+/* White space, then the byte `c`, then `next`. */
+static uint32_t space_then(glm_prog *p, const glm_json_rules *r, char c, uint32_t next)
 {
     return glm_prog_call(p, r->space, byte(p, c, next));
 }
 
 uint32_t glm_json_separator(glm_prog *p, const glm_json_rules *r, char c, uint32_t next)
 {
-    return glm_json_space_then(p, r, c, glm_prog_call(p, r->space, next));
+    return space_then(p, r, c, glm_prog_call(p, r->space, next));
 }
 
 uint32_t glm_json_behind(glm_prog *p, const glm_json_rules *r, char close, bool may_end,

@@ -23,8 +23,6 @@ void glm_json_rules_add(glm_prog *p, glm_json_rules *r);
 /** One escape of a JSON string, lone surrogates left out, then `next`. */
 uint32_t glm_json_any_escape(glm_prog *p, uint32_t next);
 
-/** White space, then the byte `c`, then `next`. */
-uint32_t glm_json_space_then(glm_prog *p, const glm_json_rules *r, char c, uint32_t next);
 /** A byte with white space on both sides, then `next`. */
 uint32_t glm_json_separator(glm_prog *p, const glm_json_rules *r, char c, uint32_t next);
 /** Behind an item: white space, then `close` and the end of the rule (unless !may_end), or a comma, white space and

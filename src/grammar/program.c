@@ -209,21 +209,6 @@ void glm_prog_close_loop(glm_prog *p, uint32_t loop, uint32_t body)
         p->inst[loop].x = body;
 }
 
-uint32_t glm_prog_repeat(glm_prog *p, uint32_t rule, uint32_t min, uint32_t max, uint32_t next)
-{
-    uint32_t at = next;
-    if (max == GLM_PROG_ENDLESS) {
-        at = glm_prog_open_loop(p, next);
-        glm_prog_close_loop(p, at, glm_prog_call(p, rule, at));
-    } else {
-        for (uint32_t i = min; i < max && p->status == GLM_OK; i++)
-            at = glm_prog_split(p, glm_prog_call(p, rule, at), next);
-    }
-    for (uint32_t i = 0; i < min && p->status == GLM_OK; i++)
-        at = glm_prog_call(p, rule, at);
-    return at;
-}
-
 /* ---- Texts ---- */
 
 uint32_t glm_prog_text_find(const glm_prog *p, const glm_cp_range *ranges, size_t n_ranges,

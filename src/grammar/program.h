@@ -141,8 +141,6 @@ uint32_t glm_prog_code_points(glm_prog *p, const glm_cp_range *ranges, size_t n,
 /** A split whose first way is set later with glm_prog_close_loop; the second is `next`. */
 uint32_t glm_prog_open_loop(glm_prog *p, uint32_t next);
 void glm_prog_close_loop(glm_prog *p, uint32_t loop, uint32_t body);
-/** Rule `rule` min..max times; max GLM_PROG_ENDLESS is no end. */
-uint32_t glm_prog_repeat(glm_prog *p, uint32_t rule, uint32_t min, uint32_t max, uint32_t next);
 
 /**
  * The text whose units rule `rule` is: prefix-free, no calls, at least one byte. One of each standard kind.

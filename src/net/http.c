@@ -363,17 +363,6 @@ void glm_http_end_last(glm_http_exchange *x)
     glm_http_end(x);
 }
 
-void glm_http_abort(glm_http_exchange *x)
-{
-    connection *c = x->c;
-    enter(c);
-    c->x = NULL;
-    free_exchange(x);
-    if (c->state != STATE_DEAD)
-        close_when_written(c);
-    leave(c);
-}
-
 /* ---- Reading requests ---- */
 
 static glm_http_exchange *new_exchange(connection *c)
@@ -898,11 +887,6 @@ const char *glm_http_header(const glm_http_exchange *x, const char *name)
 glm_text glm_http_body(const glm_http_exchange *x)
 {
     return glm_str_text(&x->body);
-}
-
-const char *glm_http_peer(const glm_http_exchange *x)
-{
-    return x->c->peer;
 }
 
 bool glm_http_body_is_too_large(const glm_http_exchange *x)

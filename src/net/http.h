@@ -9,7 +9,7 @@
  *     event_base_dispatch(base);
  *
  * An exchange begins with on_head, where it may be refused before its body is read, and goes on with on_request once the body
- * is there. It ends with glm_http_respond, glm_http_end or glm_http_abort, after which it is gone; or with
+ * is there. It ends with glm_http_respond or glm_http_end, after which it is gone; or with
  * on_gone when the peer went away first, or with on_error when its body was refused. Between on_request and its end it may last as long as it likes.
  *
  * Strict means: CRLF line ends, token names, no folded lines, one Host, one Content-Length, never both it and
@@ -84,8 +84,6 @@ const char *glm_http_query(const glm_http_exchange *x);
 /** The value of the first header of that name (any case), or NULL. */
 const char *glm_http_header(const glm_http_exchange *x, const char *name);
 glm_text glm_http_body(const glm_http_exchange *x);
-/** The peer's address, without port. */
-const char *glm_http_peer(const glm_http_exchange *x);
 /** Whether a body has been announced that is longer than the limit (in on_head). */
 bool glm_http_body_is_too_large(const glm_http_exchange *x);
 
@@ -108,7 +106,5 @@ bool glm_http_write(glm_http_exchange *x, glm_text data);
 void glm_http_end(glm_http_exchange *x);
 /** As glm_http_end, and the connection closes: behind an error nothing else is to come on it. */
 void glm_http_end_last(glm_http_exchange *x);
-/** Cut the connection: the peer sees that the answer is not whole. */
-void glm_http_abort(glm_http_exchange *x);
 
 #endif

@@ -48,28 +48,12 @@ static void the_limit_refuses(void **state)
     glm_arena_deinit(&arena);
 }
 
-static void reset_keeps_one_block(void **state)
-{
-    (void)state;
-    glm_arena arena;
-    glm_arena_init(&arena, 1 << 20);
-    for (int i = 0; i < 10; i++)
-        assert_non_null(glm_arena_alloc(&arena, 30000));
-    glm_arena_reset(&arena);
-    size_t kept = arena.used_bytes;
-    assert_true(kept >= 30000);
-    assert_non_null(glm_arena_alloc(&arena, 20000));
-    assert_int_equal(arena.used_bytes, kept);
-    glm_arena_deinit(&arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_saturate),
         cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
         cmocka_unit_test(the_limit_refuses),
-        cmocka_unit_test(reset_keeps_one_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
