@@ -66,6 +66,7 @@ typedef struct glm_chat glm_chat;
 GLM_API GLM_MUST_CHECK glm_status glm_chat_create(glm_chat **out,
                                                   const struct glm_tokenizer *tokenizer,
                                                   glm_error *err);
+/** Everything made with the format must be gone. NULL is fine, as in every destroy here. */
 GLM_API void glm_chat_destroy(glm_chat *chat);
 
 /** The ids that end a turn, whatever the request says: [*n], borrowed; none without a tokenizer. */
@@ -85,13 +86,12 @@ typedef enum glm_chat_generation {
 
 /** What a package's chat template is to this library. */
 typedef struct glm_chat_template {
-    glm_chat_generation
-        generation;   /* the one to render with; GLM-5.2's when nothing better is known */
-    const char *name; /* of that generation, "GLM-5.2" */
-    bool is_there;    /* the package carries a template */
-    bool is_known;    /* its digest is that of a published one */
-    bool is_alike;    /* not known, but its text has the marks of `generation`; a warning is due */
-    char sha256[65];  /* hex; empty when there is none */
+    glm_chat_generation generation; /* to render with; GLM-5.2's when nothing better is known */
+    const char *name;               /* of that generation, "GLM-5.2" */
+    bool is_there;                  /* the package carries a template */
+    bool is_known;                  /* its digest is that of a published one */
+    bool is_alike;   /* not known, but its text has the marks of `generation`; a warning is due */
+    char sha256[65]; /* hex; empty when there is none */
 } glm_chat_template;
 
 /** Tell a template by digest, or by its marks, from its text. It is hashed and searched, never run. */
@@ -127,6 +127,7 @@ GLM_API GLM_MUST_CHECK glm_status glm_chat_request_create(glm_chat_request **out
  */
 GLM_API GLM_MUST_CHECK glm_status glm_chat_request_read(glm_chat_request **out, const char *json,
                                                         size_t size, glm_error *err);
+/** Free a request; parsers that take its tools must be gone. */
 GLM_API void glm_chat_request_destroy(glm_chat_request *request);
 
 typedef enum glm_chat_role {
@@ -157,7 +158,9 @@ GLM_API GLM_MUST_CHECK glm_status glm_chat_request_set_tools(glm_chat_request *r
                                                              const char *json, size_t size,
                                                              glm_error *err);
 
+/** Messages, as normalised: indices of glm_chat_prompt_message_start and _request_truncate count these. */
 GLM_API size_t glm_chat_request_n_messages(const glm_chat_request *request);
+/** Tools declared. */
 GLM_API size_t glm_chat_request_n_tools(const glm_chat_request *request);
 
 /** Forget the messages from index n_messages on (an answer that was interrupted, an undone turn). */
@@ -223,6 +226,7 @@ GLM_API GLM_MUST_CHECK glm_status glm_chat_prompt_create(glm_chat_prompt **out,
                                                          const glm_chat_request *request,
                                                          const glm_chat_options *options,
                                                          glm_error *err);
+/** Free a prompt, and with it its text and ids. */
 GLM_API void glm_chat_prompt_destroy(glm_chat_prompt *prompt);
 
 /** The prompt as text, borrowed. Made for reading: it does not say which tags are tokens. */
@@ -248,6 +252,7 @@ typedef enum glm_chat_start {
     GLM_CHAT_START_CONTINUED, /* behind text of the answer: leading blanks belong to it */
 } glm_chat_start;
 
+/** Where the answer to this prompt begins: for glm_chat_parser_params.start. */
 GLM_API glm_chat_start glm_chat_prompt_start(const glm_chat_prompt *prompt);
 
 /** The same for ids from elsewhere: looks at what follows the last <|assistant|>. */
@@ -275,6 +280,7 @@ typedef struct glm_chat_memory glm_chat_memory;
 /** A memory of at most max_bytes (4 KiB or more), the turns not used for longest go first. GLM_EARG, GLM_ENOMEM. */
 GLM_API GLM_MUST_CHECK glm_status glm_chat_memory_create(glm_chat_memory **out, size_t max_bytes,
                                                          glm_error *err);
+/** Free a memory and the turns in it. */
 GLM_API void glm_chat_memory_destroy(glm_chat_memory *memory);
 
 #define GLM_CHAT_OPENING_MAX 8u
@@ -336,16 +342,16 @@ typedef bool glm_chat_event_fn(void *ctx, const glm_chat_event *event);
 
 typedef struct glm_chat_parser_params {
     glm_chat_start start;
-    const glm_chat_request
-        *tools; /* its tools are the declared ones; must outlive the parser; or NULL */
-    bool
-        repeat_unclosed; /* an answer that ended inside reasoning is sent again as content (default) */
-    bool
-        stream_strings; /* send string arguments while they grow (default); else a call at its end */
+    const glm_chat_request *tools; /* the declared ones; outlives the parser; or NULL */
+    /* An answer that ended inside reasoning is sent again as content (default). */
+    bool repeat_unclosed;
+    /* Send string arguments while they grow (default); else a call comes at its end. */
+    bool stream_strings;
     glm_chat_event_fn *on_event; /* may be NULL */
     void *ctx;
 } glm_chat_parser_params;
 
+/** Start in reasoning, no tools, no callback. */
 GLM_API glm_chat_parser_params glm_chat_parser_params_default(void);
 
 typedef struct glm_chat_parser glm_chat_parser;
@@ -355,6 +361,7 @@ GLM_API GLM_MUST_CHECK glm_status glm_chat_parser_create(glm_chat_parser **out,
                                                          const glm_chat *chat,
                                                          const glm_chat_parser_params *params,
                                                          glm_error *err);
+/** Free a parser, and with it its message. */
 GLM_API void glm_chat_parser_destroy(glm_chat_parser *parser);
 
 /**
@@ -394,6 +401,7 @@ typedef enum glm_chat_channel {
     GLM_CHAT_CHANNEL_ENDED,
 } glm_chat_channel;
 
+/** The channel now; GLM_CHAT_CHANNEL_ENDED behind a stop token or glm_chat_parser_finish. */
 GLM_API glm_chat_channel glm_chat_parser_channel(const glm_chat_parser *parser);
 
 typedef enum glm_chat_finish {

@@ -45,8 +45,7 @@ typedef struct glm_constraint_params {
     glm_constraint_kind kind;
     const char *text; /* [length] UTF-8, as kind says */
     size_t length;
-    bool
-        strict; /* JSON Schema: refuse what cannot be followed, and properties that are not declared */
+    bool strict; /* JSON Schema: refuse what cannot be followed, and undeclared properties */
 
     const char *tools; /* [tools_length] "tools" of a request, a JSON list; NULL: there are none */
     size_t tools_length;

@@ -52,12 +52,13 @@ typedef struct glm_model_params {
     glm_load_mode load;
     bool follow_links; /* follow symbolic links other than those of a Hugging Face cache */
     double latent_eps; /* epsilon of the two latent norms (q_a, kv_a); 0: 1e-5 */
-    const char *
-        indexer_types; /* override the schedule: a string of F (full) and S (shared), one a layer */
+    /* Override the schedule of indexers: a string of F (full) and S (shared), one a layer; NULL: the model's. */
+    const char *indexer_types;
     glm_progress_fn *progress; /* may be NULL */
     void *progress_ctx;
 } glm_model_params;
 
+/** Mapped weights, no links followed but a Hugging Face cache's, no progress. */
 GLM_API glm_model_params glm_model_params_default(void);
 
 /**
@@ -109,15 +110,16 @@ typedef struct glm_model_info {
     uint32_t top_k;                   /* 0: off */
 } glm_model_info;
 
+/** Fill *out; never fails. */
 GLM_API void glm_model_get_info(const glm_model *model, glm_model_info *out);
 
 /** One tensor of the package, in directory order. Strings are borrowed from the model. */
 typedef struct glm_tensor_desc {
     const char *name;
     const char *type; /* "BF16", "F8_E4M3", "Q4_K", ... */
-    const char
-        *class_name; /* "embedding", "attention", "indexer", "dense", "router", "experts", "shared
-                               expert", "norm", "head", "mtp", "scale" or "ignored" */
+    /* "embedding", "attention", "indexer", "dense", "router", "experts", "shared expert", "norm", "head", "mtp",
+     * "scale" or "ignored" */
+    const char *class_name;
     uint32_t n_dims;
     uint64_t dim[4]; /* slowest first */
     uint64_t size_bytes;
@@ -180,6 +182,7 @@ typedef struct glm_engine_params {
     const char *isa;       /* "scalar", "avx2", ...: only lowers; NULL: the best */
 } glm_engine_params;
 
+/** Every number 0 (chosen by the engine), fast precision, cache types by precision. */
 GLM_API glm_engine_params glm_engine_params_default(void);
 
 /**
@@ -189,6 +192,7 @@ GLM_API glm_engine_params glm_engine_params_default(void);
 GLM_API GLM_MUST_CHECK glm_status glm_engine_create(glm_engine **out, glm_model *model,
                                                     const glm_engine_params *params,
                                                     glm_error *err);
+/** Stop its threads and free it (NULL is fine). All its sessions must be closed. */
 GLM_API void glm_engine_destroy(glm_engine *engine);
 
 /** What an engine runs with, after defaults and limits. */
@@ -201,6 +205,7 @@ typedef struct glm_engine_info {
     uint64_t memory_bytes; /* planned anonymous memory, all KV pages included */
     uint64_t kv_bytes;     /* of that, KV pages */
 } glm_engine_info;
+/** Fill *out; never fails. */
 GLM_API void glm_engine_get_info(const glm_engine *engine, glm_engine_info *out);
 
 /** Ask the step that runs (from a signal handler or another thread) to stop; it ends with GLM_ECANCELED
@@ -226,6 +231,7 @@ GLM_API void glm_engine_set_tap(glm_engine *engine, glm_tap_fn *fn, void *ctx);
 /** An empty sequence. GLM_ELIMIT when the pool has no room for another. */
 GLM_API GLM_MUST_CHECK glm_status glm_session_open(glm_session **out, glm_engine *engine,
                                                    glm_error *err);
+/** Close a session (NULL is fine); pages that no other session shares go back to the pool. */
 GLM_API void glm_session_close(glm_session *session);
 
 /** A new session with the first n_tokens of `from`; full pages are shared, the last one is copied. */
@@ -275,9 +281,8 @@ GLM_API GLM_MUST_CHECK glm_status glm_step(glm_engine *engine, const glm_step_it
 typedef struct glm_score_block {
     size_t first; /* index, in tokens, of the block's first row */
     size_t n_rows;
-    const float *logits; /* [n_rows, n_vocab] */
-    const double
-        *logprob; /* [n_rows] natural log-probability of the next token; NaN behind the last */
+    const float *logits;   /* [n_rows, n_vocab] */
+    const double *logprob; /* [n_rows] natural log-probability of the next token; NaN at the end */
     const int32_t *argmax; /* [n_rows] most probable next token */
 } glm_score_block;
 typedef glm_status glm_score_fn(void *ctx, const glm_score_block *block, glm_error *err);

@@ -22,19 +22,16 @@ extern "C" {
 
 /** Tensors whose name matches get this type. */
 typedef struct glm_quantize_rule {
-    const char
-        *pattern; /* POSIX extended regular expression, found anywhere in the name in the GGUF */
-    const char *type; /* "Q6_K", "BF16", ... */
+    const char *pattern; /* POSIX extended regular expression, anywhere in the name in the GGUF */
+    const char *type;    /* "Q6_K", "BF16", ... */
 } glm_quantize_rule;
 
 /** Told a fact worth knowing: a tensor that got another type than asked for, an interrupted run that goes on. */
 typedef void glm_note_fn(void *ctx, const char *text);
 
 typedef struct glm_quantize_params {
-    const char *
-        type; /* a mixture ("Q4_K_M", "IQ3_XXS", "MXFP4_MOE", ...) or a float type; see glm_quantize_type */
-    const glm_quantize_rule
-        *rules; /* [n_rules]; of those that match a tensor the first one counts */
+    const char *type; /* a mixture ("Q4_K_M", "IQ3_XXS", ...) or a float type: glm_quantize_type */
+    const glm_quantize_rule *rules; /* [n_rules]; the first that matches a tensor counts */
     size_t n_rules;
     const char *imatrix;   /* file of an importance matrix, or NULL */
     uint64_t split_bytes;  /* begin a new file before one grows beyond this; 0: one file */
@@ -47,6 +44,7 @@ typedef struct glm_quantize_params {
     void *ctx;                 /* of note and progress */
 } glm_quantize_params;
 
+/** Type Q4_K_M, one file, no rules, no importance matrix. */
 GLM_API glm_quantize_params glm_quantize_params_default(void);
 
 /** Name and description of mixture or type number `index` that `type` may be; false behind the last. */
@@ -59,8 +57,8 @@ typedef struct glm_quantize_group {
     const char *class_name; /* as in glm_tensor_desc */
     const char *from, *type;
     uint64_t n_tensors, n_params, size_bytes;
-    double
-        error; /* root of sum of squared differences over sum of squares; 0 where copied, NaN in a dry run */
+    /* Root of the sum of squared differences over the sum of squares; 0 where copied, NaN in a dry run. */
+    double error;
 } glm_quantize_group;
 
 typedef struct glm_quantize_report {
@@ -111,10 +109,9 @@ typedef struct glm_imatrix_layer {
 
 typedef struct glm_imatrix_report {
     uint64_t n_tokens, n_windows;
-    uint32_t n_entries; /* matrices */
-    uint32_t n_expert;  /* a layer */
-    glm_imatrix_layer
-        layer[512]; /* those with rare experts, at most as many as there is room for */
+    uint32_t n_entries;           /* matrices */
+    uint32_t n_expert;            /* a layer */
+    glm_imatrix_layer layer[512]; /* those with rare experts, as many as there is room for */
     uint32_t n_layer;
 } glm_imatrix_report;
 
@@ -146,15 +143,13 @@ typedef struct glm_receipt {
     uint64_t n_tokens; /* of the text */
     uint32_t window;   /* tokens of a sequence */
     uint64_t n_rows;   /* that were compared: all, or those of answers */
-    double
-        kl_mean; /* Kullback-Leibler divergence from the reference's next-token distribution, nats, */
-    double kl_p99, kl_max; /* over these rows */
-    double top1;           /* share of rows where both find the same token most probable */
+    /* Kullback-Leibler divergence from the reference's next-token distribution, nats, over these rows. */
+    double kl_mean, kl_p99, kl_max;
+    double top1; /* share of rows where both find the same token most probable */
     double perplexity_reference, perplexity;
-    double
-        experts_overlap; /* share of the reference's experts that were chosen too, over rows and layers */
-    double
-        selection_overlap; /* the same of positions, over rows that see more than they may select */
+    /* Share of the reference's experts that were chosen too, over rows and layers; and the same of positions, over rows
+     * that see more than they may select. */
+    double experts_overlap, selection_overlap;
     uint64_t n_selection_rows;
     uint64_t n_needle, n_tool_calls; /* tasks in the text (glm_receipt_task) */
     double needle_reference, needle; /* share of them each model does; NaN where none was asked */
@@ -171,8 +166,7 @@ typedef enum glm_receipt_task {
 /** One conversation of a text: only what the model is to say counts. */
 typedef struct glm_receipt_sequence {
     uint32_t n_prompt; /* tokens that are given, at least 1 */
-    uint32_t
-        n_answer; /* tokens behind them, at least 1: the rows that predict these are compared */
+    uint32_t n_answer; /* tokens behind them, at least 1: the rows predicting these are compared */
     glm_receipt_task task;
 } glm_receipt_sequence;
 

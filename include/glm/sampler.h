@@ -22,15 +22,13 @@ typedef struct glm_logit_bias {
 
 /** Applied in this order: bias, the three penalties, greedy or (temperature, top-k, top-p, min-p, draw). */
 typedef struct glm_sampler_params {
-    double temperature; /* 0: greedy; else 0 < t <= 100 */
-    double top_p;       /* 0..1; 1: off */
-    uint32_t top_k;     /* 0: off */
-    double min_p;       /* 0..1; 0: off. Relative to the most probable token */
-    double
-        repeat_penalty; /* > 0; 1: off. Divides positive and multiplies negative logits of seen tokens */
+    double temperature;      /* 0: greedy; else 0 < t <= 100 */
+    double top_p;            /* 0..1; 1: off */
+    uint32_t top_k;          /* 0: off */
+    double min_p;            /* 0..1; 0: off. Relative to the most probable token */
+    double repeat_penalty;   /* > 0; 1: off. Divides positive, multiplies negative logits of seen */
     double presence_penalty; /* -2..2, subtracted once from tokens generated before */
-    double
-        frequency_penalty; /* -2..2, subtracted for every earlier occurrence in the generated text */
+    double frequency_penalty; /* -2..2, subtracted for every time a token was generated before */
     const glm_logit_bias *bias;
     size_t n_bias;
     uint64_t seed;
@@ -52,6 +50,7 @@ GLM_API GLM_MUST_CHECK glm_status glm_sampler_create(glm_sampler **out,
                                                      const glm_sampler_params *params,
                                                      uint32_t n_vocab, uint32_t n_token,
                                                      glm_error *err);
+/** Free a sampler; NULL is fine. */
 GLM_API void glm_sampler_destroy(glm_sampler *sampler);
 
 /** Tell the sampler of a token of the prompt (counts for repeat_penalty only). */

@@ -64,6 +64,7 @@ typedef struct glm_scheduler_params {
     void *log_ctx;
 } glm_scheduler_params;
 
+/** 16 sequences, 128 waiting, a slowdown of 2, the engine's defaults, prefixes shared within an owner. */
 GLM_API glm_scheduler_params glm_scheduler_params_default(void);
 
 /** A token id and the natural log of its probability under the model's own logits. */
@@ -149,6 +150,7 @@ typedef struct glm_request_params {
     void *ctx;
 } glm_request_params;
 
+/** The model's sampling, one answer, no limits; prompt and fn are to be set. */
 GLM_API glm_request_params glm_request_params_default(void);
 
 /**
@@ -190,20 +192,18 @@ GLM_API void glm_request_release(glm_request *r);
 /** Counters since the start, and gauges, for metrics. */
 typedef struct glm_scheduler_stats {
     /* Gauges. */
-    uint32_t n_running, n_waiting; /* requests */
-    uint32_t n_sequences;          /* worked on */
-    uint32_t n_pages, n_pages_used,
-        n_pages_cached; /* of the KV pool; cached ones may be in use too */
+    uint32_t n_running, n_waiting;                  /* requests */
+    uint32_t n_sequences;                           /* worked on */
+    uint32_t n_pages, n_pages_used, n_pages_cached; /* KV pool; cached ones may be in use too */
     uint64_t page_bytes;
     double step_s; /* of the last step with running streams */
     uint32_t n_state_files;
     uint64_t state_bytes;
     /* Counters. */
-    uint64_t n_submitted, n_refused;              /* refused: GLM_EBUSY */
-    uint64_t n_finished[GLM_FINISH_DEADLINE + 1]; /* choices, by glm_finish */
-    uint64_t n_canceled, n_failed;                /* requests */
-    uint64_t n_prompt_tokens,
-        n_cached_tokens; /* of requests whose prompt was read; cached: of these */
+    uint64_t n_submitted, n_refused;                /* refused: GLM_EBUSY */
+    uint64_t n_finished[GLM_FINISH_DEADLINE + 1];   /* choices, by glm_finish */
+    uint64_t n_canceled, n_failed;                  /* requests */
+    uint64_t n_prompt_tokens, n_cached_tokens;      /* of requests whose prompt was read */
     uint64_t n_computed_tokens, n_generated_tokens; /* prompt tokens computed; tokens handed out */
     uint64_t n_steps, n_step_sequences;             /* sequences summed over steps */
     uint64_t n_preempted;                           /* sequences set aside for want of pages */
@@ -211,6 +211,7 @@ typedef struct glm_scheduler_stats {
     uint64_t n_state_saved_pages, n_state_loaded_pages, n_state_bad_files;
     double prefill_s, decode_s, queue_s; /* summed over requests */
 } glm_scheduler_stats;
+/** Fill *out; from any thread. */
 GLM_API void glm_scheduler_get_stats(glm_scheduler *s, glm_scheduler_stats *out);
 
 /**

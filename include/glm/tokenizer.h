@@ -114,6 +114,7 @@ typedef struct glm_detok glm_detok;
  */
 GLM_API GLM_MUST_CHECK glm_status glm_detok_create(glm_detok **out, const glm_tokenizer *tokenizer,
                                                    bool skip_special, glm_error *err);
+/** Free a detokenizer; NULL is fine. What it still holds back is lost. */
 GLM_API void glm_detok_destroy(glm_detok *detok);
 
 /**

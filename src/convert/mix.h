@@ -15,12 +15,11 @@
 typedef struct glm_mix {
     const char *name;
     const char *text;
-    uint32_t file_type; /* general.file_type, llama.cpp's llama_ftype */
-    glm_type expert;    /* gate and up of routed experts */
-    glm_type down,
-        down_more;   /* their down; the second in the first, the last and some other layers */
-    glm_type always; /* attention, indexer, shared experts, dense layers, MTP projection */
-    glm_type heads;  /* the per-head parts of kv_b */
+    uint32_t file_type;       /* general.file_type, llama.cpp's llama_ftype */
+    glm_type expert;          /* gate and up of routed experts */
+    glm_type down, down_more; /* their down; the second in the layers that count most */
+    glm_type always;          /* attention, indexer, shared experts, dense layers, MTP projection */
+    glm_type heads;           /* the per-head parts of kv_b */
     glm_type embed, head;
 } glm_mix;
 
