@@ -461,7 +461,7 @@ static bool read_head(connection *c)
     }
     if (end.pos < 0) {
         struct evbuffer_ptr line = evbuffer_search(in, "\r\n", 2, NULL);
-        if (line.pos < 0 && available > p->line_bytes) {
+        if (line.pos < 0 && available > p->line_bytes + 1) {
             refuse(c, 414, "bad_http", "the request line is too long");
             return true;
         }
@@ -517,8 +517,8 @@ static int read_line(connection *c, char *line, size_t max)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
     struct evbuffer_ptr end = evbuffer_search(in, "\r\n", 2, NULL);
-    if (end.pos < 0)
-        return evbuffer_get_length(in) > max ? -2 : -1;
+    if (end.pos < 0) /* of a line end at its limit the first byte may have come */
+        return evbuffer_get_length(in) > max + 1 ? -2 : -1;
     if ((size_t)end.pos > max)
         return -2;
     evbuffer_remove(in, line, (size_t)end.pos);

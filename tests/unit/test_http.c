@@ -159,6 +159,51 @@ static void counted_bodies_are_limited(void **state)
     assert_memory_equal(out, "HTTP/1.1 413 ", 13);
 }
 
+/* The server takes what has come, 50 rounds; what it answers is added to out[size]. */
+static void let_serve(int fd, char *out, size_t size)
+{
+    size_t n = strlen(out);
+    for (int i = 0; i < 50; i++) {
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        ssize_t got = recv(fd, out + n, size - 1 - n, 0);
+        n += got > 0 ? (size_t)got : 0;
+        usleep(1000);
+    }
+    out[n] = '\0';
+}
+
+/* Of a line as long as it may be, the end comes in one piece with it or cut in its middle. */
+static void longest_lines_may_come_in_pieces(void **state)
+{
+    enum { LINE = 8192, EXTENSION = 256 }; /* bytes of a request line, of a chunk's size line */
+    static char text[2][LINE + 256];
+    size_t n_line[2];
+    (void)state;
+    snprintf(text[0], sizeof text[0], "GET /%0*d HTTP/1.1", LINE - 14, 0);
+    snprintf(text[1], sizeof text[1], HEAD "Transfer-Encoding: chunked\r\n\r\n3;%0*d",
+             EXTENSION - 2, 0);
+    for (int i = 0; i < 2; i++)
+        n_line[i] = strlen(text[i]);
+    strcat(text[0], "\r\nHost: localhost\r\n\r\n");
+    strcat(text[1], "\r\nabc\r\n0\r\n\r\n");
+    for (int i = 0; i < 4; i++) {
+        const char *whole = text[i / 2];
+        size_t n = strlen(whole), cut = i % 2 ? n_line[i / 2] + 1 : n;
+        char out[1024] = "";
+        int fd = connect_to(0);
+        assert_int_equal(send(fd, whole, cut, MSG_NOSIGNAL), cut);
+        let_serve(fd, out, sizeof out);
+        if (cut < n) {
+            assert_string_equal(out, ""); /* refused too early */
+            assert_int_equal(send(fd, whole + cut, n - cut, MSG_NOSIGNAL), n - cut);
+            let_serve(fd, out, sizeof out);
+        }
+        assert_int_equal(strncmp(out, "HTTP/1.1 200 ", 13), 0);
+        close(fd);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+}
+
 /* One address may not take all places. */
 static void an_address_has_so_many_connections(void **state)
 {
@@ -263,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slow_clients_are_told),
         cmocka_unit_test(counted_bodies_are_limited),
+        cmocka_unit_test(longest_lines_may_come_in_pieces),
         cmocka_unit_test(an_address_has_so_many_connections),
         cmocka_unit_test(unread_answers_hold_requests_back),
         cmocka_unit_test(readers_that_stop_are_cut_and_slow_ones_are_not),
