@@ -8,6 +8,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/model.h"
+#include "cli/numbers.h"
 #include "cli/receipt_text.h"
 #include "core/json_write.h"
 #include "glm/quantize.h"
@@ -74,18 +75,6 @@ static void gather(inspection *in)
 
 /* ---- Text ---- */
 
-/* "753.2 GB": powers of 1000. */
-static const char *human(char out[32], uint64_t value, const char *unit)
-{
-    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P"};
-    double scaled = (double)value;
-    size_t i = 0;
-    for (; scaled >= 999.95 && i < 5; i++)
-        scaled /= 1000;
-    snprintf(out, 32, i ? "%.1f %s%s" : "%.0f %s%s", scaled, prefixes[i], unit);
-    return out;
-}
-
 static void print_line(cli_out *out, const char *name, const char *fmt, ...) GLM_PRINTF(3, 4);
 static void print_line(cli_out *out, const char *name, const char *fmt, ...)
 {
@@ -108,10 +97,10 @@ static void print_head(const inspection *in)
     print_line(out, "name", "%s", m->name ? m->name : "-");
     print_line(out, "architecture", "%s", m->architecture);
     print_line(out, "format", "%s, %u file%s, %u tensors, %s", m->format, m->n_files,
-               m->n_files == 1 ? "" : "s", m->n_tensors, human(a, m->size_bytes, "B"));
+               m->n_files == 1 ? "" : "s", m->n_tensors, cli_human(a, m->size_bytes, "B"));
     print_line(out, "parameters", "%s, %s active per token, %s of them in the MTP block",
-               human(a, m->n_params, ""), human(b, m->n_params_active, ""),
-               human(c, m->n_params_mtp, ""));
+               cli_human(a, m->n_params, ""), cli_human(b, m->n_params_active, ""),
+               cli_human(c, m->n_params_mtp, ""));
     print_line(out, "layers", "%u (%u dense, %u with experts), %u MTP", m->n_layer,
                m->n_dense_layer, m->n_layer - m->n_dense_layer, m->n_mtp_layer);
     print_line(out, "width", "d_model %u, d_ff %u, n_vocab %u (%u known to the tokenizer)",
@@ -155,8 +144,8 @@ static void print_text(const inspection *in)
     for (size_t i = 0; i < in->n_groups; i++) {
         const group *g = &in->groups[i];
         cli_printf(out, "%-16s%-10s%10llu%16s%16s\n", g->class_name, g->type,
-                   (unsigned long long)g->n_tensors, human(a, g->n_params, ""),
-                   human(b, g->size_bytes, "B"));
+                   (unsigned long long)g->n_tensors, cli_human(a, g->n_params, ""),
+                   cli_human(b, g->size_bytes, "B"));
     }
     if (in->has_receipt) {
         cli_puts(out,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/model.h"
+#include "cli/numbers.h"
 #include "core/json_write.h"
 #include "core/mem.h"
 #include "glm/quantize.h"
@@ -42,18 +43,6 @@ static bool on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
 
 /* ---- Summary ---- */
 
-/* "12.6 GB": powers of 1000. */
-static const char *human(char out[32], uint64_t value, const char *unit)
-{
-    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P"};
-    double scaled = (double)value;
-    size_t i = 0;
-    for (; scaled >= 999.95 && i < 5; i++)
-        scaled /= 1000;
-    snprintf(out, 32, i ? "%.1f %s%s" : "%.0f %s%s", scaled, prefixes[i], unit);
-    return out;
-}
-
 static double bits_per_weight(const glm_quantize_report *r)
 {
     return r->n_params ? 8.0 * (double)r->out_bytes / (double)r->n_params : 0.0;
@@ -68,15 +57,15 @@ static void print_text(cli_context *cli, const glm_quantize_report *r)
     for (uint32_t i = 0; i < r->n_group; i++) {
         const glm_quantize_group *g = &r->group[i];
         cli_printf(out, "%-16s%-10s%-10s%10llu%16s%16s", g->class_name, g->from, g->type,
-                   (unsigned long long)g->n_tensors, human(a, g->n_params, ""),
-                   human(b, g->size_bytes, "B"));
+                   (unsigned long long)g->n_tensors, cli_human(a, g->n_params, ""),
+                   cli_human(b, g->size_bytes, "B"));
         if (isnan(g->error))
             cli_puts(out, "           -\n");
         else
             cli_printf(out, "%12.3g\n", g->error);
     }
     cli_printf(out, "\n%s of tensors in, %s out, %.3f bits a parameter, %u file%s\n",
-               human(a, r->in_bytes, "B"), human(b, r->out_bytes, "B"), bits_per_weight(r),
+               cli_human(a, r->in_bytes, "B"), cli_human(b, r->out_bytes, "B"), bits_per_weight(r),
                r->n_files, r->n_files == 1 ? "" : "s");
     if (r->n_fallback)
         cli_printf(out, "%llu tensors have another type than asked for: their rows do not fit it\n",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,4 +119,15 @@ bool cli_parse_counts(const char *text, uint64_t *out, size_t max, size_t *n)
             return true;
         s += length + 1;
     }
+}
+
+const char *cli_human(char out[32], uint64_t value, const char *unit)
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P"};
+    double scaled = (double)value;
+    size_t i = 0;
+    for (; scaled >= 999.95 && i < 5; i++)
+        scaled /= 1000;
+    snprintf(out, 32, i ? "%.1f %s%s" : "%.0f %s%s", scaled, prefixes[i], unit);
+    return out;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Numbers as people write them on a command line, read strictly: the whole text is the number, nothing is
- * clamped, and infinities, NaN, hexadecimal and signs on counts are refused.
+ * clamped, and infinities, NaN, hexadecimal and signs on counts are refused. And sizes as people read them.
  */
 #ifndef GLM_CLI_NUMBERS_H
 #define GLM_CLI_NUMBERS_H
@@ -27,5 +27,8 @@ bool cli_parse_switch(const char *text, bool *out);
 
 /** Counts separated by commas; at most `max`. */
 bool cli_parse_counts(const char *text, uint64_t *out, size_t max, size_t *n);
+
+/** "753.2 GB" for value 753.2e9 and unit "B": powers of 1000. Returns out. */
+const char *cli_human(char out[32], uint64_t value, const char *unit);
 
 #endif

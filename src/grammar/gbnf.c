@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "grammar/grammar_internal.h"
 #include "grammar/pattern.h"
 
@@ -111,21 +112,13 @@ static struct rule *find_rule(struct parser *p, glm_text name)
 
 static uint32_t take_cp(struct parser *p)
 {
-    uint8_t b = (uint8_t)p->text[p->at];
-    size_t n = b < 0x80 ? 1 : b < 0xC2 ? 0 : b < 0xE0 ? 2 : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0;
-    if (n == 0 || n > p->size - p->at) {
+    glm_utf8_step step = glm_utf8_next(p->text + p->at, p->size - p->at);
+    if (step.kind != GLM_UTF8_CHAR) {
         refuse(p, GLM_EARG, "not UTF-8");
         return 0;
     }
-    uint32_t cp = n == 1 ? b : b & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        uint8_t c = (uint8_t)p->text[p->at + i];
-        if ((c & 0xC0) != 0x80)
-            refuse(p, GLM_EARG, "not UTF-8");
-        cp = cp << 6 | (c & 0x3F);
-    }
-    p->at += n;
-    return cp;
+    p->at += step.length;
+    return step.code;
 }
 
 static uint32_t take_hex(struct parser *p, size_t n)

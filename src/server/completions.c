@@ -565,12 +565,8 @@ static bool read_fields(glm_generation *g, completion *k, int64_t *max_tokens, g
 
 void glm_handle_completions(glm_call *call)
 {
-    glm_arena arena;
-    const glm_json *root;
-    if (!glm_read_body(call, &arena, &root))
-        return;
-    glm_generation *g = glm_generation_create(call, &arena, root);
-    if (!g || !glm_read_model(g))
+    glm_generation *g = glm_generation_create(call);
+    if (!g)
         return;
     completion *k = glm_new(completion);
     glm_field_error field;

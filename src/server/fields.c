@@ -22,6 +22,17 @@ const glm_json *glm_field(const glm_json *object, const char *name)
     return glm_json_is_null(value) ? NULL : value;
 }
 
+void glm_copy_fields(glm_json_writer *w, const glm_json *object, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const glm_json *value = glm_field(object, names[i]);
+        if (!value)
+            continue;
+        glm_json_write_key(w, names[i]);
+        glm_json_copy(w, value);
+    }
+}
+
 bool glm_field_bool(const glm_json *object, const char *name, bool *out, glm_field_error *err)
 {
     const glm_json *value = glm_field(object, name);

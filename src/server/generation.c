@@ -31,21 +31,25 @@ void glm_generation_lose_event(glm_generation *g)
     g->lost_event = true;
 }
 
-glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const glm_json *root)
+glm_generation *glm_generation_create(glm_call *call)
 {
+    glm_arena arena;
+    const glm_json *root;
+    if (!glm_read_body(call, &arena, &root))
+        return NULL;
     glm_generation *g = glm_new(glm_generation);
     if (!g) {
-        glm_arena_deinit(arena);
+        glm_arena_deinit(&arena);
         glm_answer_error(call, 503, "no_memory", NULL, 1, "the server has no memory for this");
         return NULL;
     }
     g->server = call->server;
     g->call = call;
-    g->arena = *arena;
+    g->arena = arena;
     g->root = root;
     g->created = (int64_t)time(NULL);
     g->n_choices = 1;
-    return g;
+    return glm_read_model(g) ? g : NULL;
 }
 
 static void free_choices(glm_generation *g)

@@ -132,8 +132,8 @@ typedef struct glm_generation_params {
     int64_t max_tokens;         /* 0: what the context leaves; more is cut to that */
 } glm_generation_params;
 
-/** A generation for `call`, with the request's tree moved into it. NULL after answering an error. */
-glm_generation *glm_generation_create(glm_call *call, glm_arena *arena, const glm_json *root);
+/** A generation for `call`, whose body and model it has read; g->root is the tree. NULL after answering an error. */
+glm_generation *glm_generation_create(glm_call *call);
 
 /** Submit; g->n_choices answers to each prompt. On failure the call is answered and *g freed. */
 void glm_generation_start(glm_generation *g, glm_generation_params *p);

@@ -333,13 +333,10 @@ static bool is_claude_cli(const glm_call *call)
 
 void glm_handle_messages(glm_call *call)
 {
-    glm_arena arena;
-    const glm_json *root;
-    if (!glm_read_body(call, &arena, &root))
+    glm_generation *g = glm_generation_create(call);
+    if (!g)
         return;
-    glm_generation *g = glm_generation_create(call, &arena, root);
-    if (!g || !glm_read_model(g))
-        return;
+    const glm_json *root = g->root;
     glm_generation_params p = {.voice = &voice, .request = glm_request_params_default()};
     glm_sampler_params sampler = glm_sampler_params_of(g->server->model);
     glm_field_error err;

@@ -223,13 +223,7 @@ static void write_tools(glm_json_writer *w, const glm_json *tools)
         static const char *const kept[] = {"name", "description", "input_schema", "strict",
                                            "defer_loading"};
         glm_json_begin_object(w);
-        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-            const glm_json *value = glm_field(t, kept[i]);
-            if (!value)
-                continue;
-            glm_json_write_key(w, kept[i]);
-            glm_json_copy(w, value);
-        }
+        glm_copy_fields(w, t, kept, sizeof kept / sizeof *kept);
         glm_json_end_object(w);
     }
     glm_json_end_array(w);
@@ -261,13 +255,7 @@ bool glm_chat_of_messages(glm_str *out, const glm_json *root, glm_field_error *e
         glm_json_write_key(&w, "tools");
         write_tools(&w, tools);
     }
-    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
-        const glm_json *value = glm_field(root, switches[i]);
-        if (!value)
-            continue;
-        glm_json_write_key(&w, switches[i]);
-        glm_json_copy(&w, value);
-    }
+    glm_copy_fields(&w, root, switches, sizeof switches / sizeof *switches);
     /* A conversation that ends with the assistant's words is to be gone on with. */
     const glm_json *last = messages->first;
     while (last->next)

@@ -182,13 +182,7 @@ static void write_tool(glm_json_writer *w, const glm_json *t, const glm_json *sp
     glm_json_begin_object(w);
     glm_json_put_c(w, "type", "function");
     glm_json_put_text(w, "name", glm_str_text(&full));
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        const glm_json *value = glm_field(t, kept[i]);
-        if (!value)
-            continue;
-        glm_json_write_key(w, kept[i]);
-        glm_json_copy(w, value);
-    }
+    glm_copy_fields(w, t, kept, sizeof kept / sizeof *kept);
     if (is_custom) {
         glm_json_write_key(w, "parameters");
         glm_json_write_raw(
@@ -262,13 +256,7 @@ bool glm_chat_of_responses(glm_str *out, const glm_json *root, glm_field_error *
         glm_json_write_key(&w, "tools");
         write_tools(&w, tools);
     }
-    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
-        const glm_json *value = glm_field(root, switches[i]);
-        if (!value)
-            continue;
-        glm_json_write_key(&w, switches[i]);
-        glm_json_copy(&w, value);
-    }
+    glm_copy_fields(&w, root, switches, sizeof switches / sizeof *switches);
     glm_json_end_object(&w);
     return out->has_failed ? glm_field_refuse(err, "input", "input: no memory") : true;
 }

@@ -160,6 +160,9 @@ bool glm_field_refuse(glm_field_error *err, const char *param, const char *fmt, 
     GLM_PRINTF(3, 4);
 /** The member, NULL when it is absent or null. */
 const glm_json *glm_field(const glm_json *object, const char *name);
+/** Write those of the n members of `object` that are there, as they came. */
+void glm_copy_fields(glm_json_writer *w, const glm_json *object, const char *const *names,
+                     size_t n);
 
 /* ---- handlers ---- */
 
