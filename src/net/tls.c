@@ -57,9 +57,7 @@ struct bufferevent *glm_tls_accept(glm_tls *tls, struct event_base *base, int fd
         return NULL;
     struct bufferevent *bev = bufferevent_openssl_socket_new(
         base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-    if (bev)
+    if (bev) /* else libevent has freed ssl, but not closed fd */
         bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    else
-        SSL_free(ssl);
     return bev;
 }
