@@ -1,6 +1,10 @@
-# What `cmake --install` puts where: bin/glm, lib/libglm.{a,so}, include/glm, pkg-config file, the bundled
-# model, man pages and shell completions.
-install(TARGETS glm_static glm_shared
+# What `cmake --install` puts where: bin/glm, lib/libglm.{a,so}, include/glm, files for pkg-config and CMake, the bundled
+# model, man pages, shell completions and a unit for systemd.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS glm_static
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+install(TARGETS glm_shared EXPORT glm
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT lib NAMELINK_COMPONENT dev)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/glm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
@@ -14,6 +18,11 @@ if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/glm.pc.in ${PROJECT_BINARY_DIR}/glm.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/glm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
+# For CMake: find_package(glm 0.1), then glm::glm, the shared library. The static one is pkg-config's (--static).
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/glmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT glm NAMESPACE glm:: FILE glmConfig.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/glm COMPONENT dev)
+install(FILES ${PROJECT_BINARY_DIR}/glmConfigVersion.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/glm COMPONENT dev)
 
 # The bundled model.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/nano DESTINATION ${CMAKE_INSTALL_DATADIR}/glm/models)

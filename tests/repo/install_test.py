@@ -63,6 +63,19 @@ def build_example(prefix, cc, name, static):
     return out
 
 
+def check_cmake(prefix, cc, ids, greedy):
+    """A project of two lines that finds the installed library with CMake's own means."""
+    folder = os.path.join(prefix, "project")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+        file.write("cmake_minimum_required(VERSION 3.25)\nproject(p C)\nfind_package(glm 0.1 REQUIRED)\n"
+                   f"add_executable(p {ROOT}/examples/generate.c)\ntarget_link_libraries(p glm::glm)\n")
+    run("cmake", "-S", folder, "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_COMPILER={cc}")
+    run("cmake", "--build", folder)
+    out = run(os.path.join(folder, "p"), MODEL, str(N_NEW), *ids)
+    expect([int(i) for i in out.split()] == greedy, "a CMake project finds glm::glm and gives the golden continuation")
+
+
 def check_mirror(prefix, cc):
     """The classes of glm.py lie in memory as the header's structs: same size, same members at the same places."""
     spec = importlib.util.spec_from_file_location("glm_example", os.path.join(ROOT, "examples", "glm.py"))
@@ -122,6 +135,7 @@ def main():
             expect(len(values) == len(ids) - 1, "logprobs prints a line for each id but the first")
             expect(abs(mean - sequence["mean_nll"]) < 1e-3, f"mean of logprobs {mean:.6f} is the golden one")
 
+        check_cmake(prefix, cc, ids, greedy)
         check_mirror(prefix, cc)
         python = [sys.executable, "-B", os.path.join(ROOT, "examples", "glm.py")]
         out = run(*python, MODEL, str(N_NEW), *ids)
