@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,7 +101,7 @@ static glm_status read_count(const glm_json *value, const char *name, int64_t le
 static glm_status read_counts(cli_generator *g, const glm_json *root, glm_error *err)
 {
     const cli_args *args = &g->cli->args;
-    /* Of two names for one thing the first that is there holds; both are checked. */
+    /* Of two names for one thing the last that is there holds; both are checked. */
     const struct {
         const glm_json *value;
         const char *name;
@@ -112,14 +113,6 @@ static glm_status read_counts(cli_generator *g, const glm_json *root, glm_error 
         {member(root, "max_completion_tokens"), "max_completion_tokens", 1, OPT_MAX_TOKENS,
          &g->max_tokens},
         {member(root, "top_k"), "top_k", 0, OPT_TOP_K, &g->sampler.top_k},
-        {member(glm_json_get(root, "reasoning"), "max_tokens"), "reasoning.max_tokens", 1,
-         OPT_THINK_BUDGET, &g->think_budget},
-        {member(glm_json_get(root, "thinking"), "budget_tokens"), "thinking.budget_tokens", 1,
-         OPT_THINK_BUDGET, &g->think_budget},
-        {member(root, "thinking_budget_tokens"), "thinking_budget_tokens", 1, OPT_THINK_BUDGET,
-         &g->think_budget},
-        {member(root, "thinking_token_budget"), "thinking_token_budget", 1, OPT_THINK_BUDGET,
-         &g->think_budget},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         uint32_t n;
@@ -130,6 +123,36 @@ static glm_status read_counts(cli_generator *g, const glm_json *root, glm_error 
             return st;
         if (has_it && !cli_is_set(args, fields[i].option))
             *fields[i].out = n;
+    }
+    return GLM_OK;
+}
+
+/* Under every name that the server takes, and in its order: -1 is no bound, 0 no thinking. */
+static glm_status read_think_budget(cli_generator *g, const glm_json *root, glm_error *err)
+{
+    static const struct {
+        const char *object, *name; /* "": the request itself */
+    } names[] = {{"", "thinking_token_budget"},
+                 {"", "thinking_budget_tokens"},
+                 {"", "thinking_budget"},
+                 {"chat_template_kwargs", "thinking_token_budget"},
+                 {"chat_template_kwargs", "thinking_budget_tokens"},
+                 {"chat_template_kwargs", "thinking_budget"},
+                 {"thinking", "budget_tokens"},
+                 {"reasoning", "max_tokens"}};
+    const bool is_set = cli_is_set(&g->cli->args, OPT_THINK_BUDGET);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *in = names[i].object;
+        const glm_json *value = member(*in ? glm_json_get(root, in) : root, names[i].name);
+        char path[64];
+        int64_t n;
+        if (!value)
+            continue;
+        snprintf(path, sizeof path, "%s%s%s", in, *in ? "." : "", names[i].name);
+        if (!is_integer(value, &n) || n < -1 || n > INT32_MAX)
+            return refuse(err, path, "an integer from -1");
+        if (!is_set)
+            g->think_budget = n > 0 ? (uint32_t)n : n < 0 ? 0 : GLM_THINK_NOTHING;
     }
     return GLM_OK;
 }
@@ -252,6 +275,8 @@ glm_status cli_request_apply(cli_request *r, cli_generator *g, glm_text json, gl
         st = read_reals(g, root, err);
     if (st == GLM_OK)
         st = read_counts(g, root, err);
+    if (st == GLM_OK)
+        st = read_think_budget(g, root, err);
     if (st == GLM_OK)
         st = read_seed(g, root, err);
     if (st == GLM_OK)

@@ -170,10 +170,13 @@ class Run(Case):
         # An option beats the request.
         self.assertEqual(run({"temperature": 0, "max_tokens": 9, "seed": 3}, *base, "--temp", "1.7"),
                          run({}, *base, "--temp", "1.7"))
-        for budget in ({"thinking_token_budget": 3}, {"thinking_budget_tokens": 3}, {"reasoning": {"max_tokens": 3}},
-                       {"thinking": {"type": "enabled", "budget_tokens": 3}}):
-            ids = run({"enable_thinking": True, "temperature": 0, "max_tokens": 12, "logit_bias": {str(end): -100}, **budget})[0]
-            self.assertEqual(ids.index(end), 3, budget)
+        names = ("thinking_token_budget", "thinking_budget_tokens", "thinking_budget")
+        for n in (3, 0):
+            for budget in (*({name: n} for name in names), *({"chat_template_kwargs": {name: n}} for name in names),
+                           {"reasoning": {"max_tokens": n}}, {"thinking": {"type": "enabled", "budget_tokens": n}},
+                           {"thinking_budget": -1, "reasoning": {"max_tokens": n}}):
+                ids = run({"enable_thinking": True, "temperature": 0, "max_tokens": 12, "logit_bias": {str(end): -100}, **budget})[0]
+                self.assertEqual(ids.index(end), n, budget)
 
     def test_constraints(self):
         """From options and requests; random weights, so what comes out right was made so."""
@@ -250,7 +253,8 @@ class Run(Case):
                              ({"logit_bias": {"1.0": 1}}, "logit_bias"), ({"logit_bias": {"1": 101}}, "logit_bias"),
                              ({"logit_bias": []}, "logit_bias"), ({"do_sample": 1}, "do_sample"), ({"n": 2}, "n: expected 1"),
                              ({"logprobs": True}, "logprobs"), ({"min_tokens": 4}, "min_tokens"),
-                             ({"thinking": {"budget_tokens": 0}}, "thinking.budget_tokens")]:
+                             ({"thinking": {"budget_tokens": -2}}, "thinking.budget_tokens"),
+                             ({"chat_template_kwargs": {"thinking_budget": "3"}}, "chat_template_kwargs.thinking_budget")]:
             request = {"messages": [{"role": "user", "content": "Hello"}], **fields}
             self.fails(3, "run", NANO52, "--request", self.write("r", json.dumps(request)), says="r: " + says)
 
