@@ -119,7 +119,7 @@ class Config:
             "_from_model_config": True,
             "eos_token_id": self.stop_ids(),
             "pad_token_id": self.token_id("<|endoftext|>"),
-            "temperature": 1.0,
+            "temperature": 0.2,
             "top_p": 0.95,
             "transformers_version": "5.12.0",
         }
